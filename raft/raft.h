@@ -1,0 +1,156 @@
+// Raft: the consensus algorithm of one group as a pure state machine (Ongaro's thesis; section numbers
+// refer to it). No clock, thread, socket, file, random device or log line: calls come in, TakeReady()
+// says what to do. The same calls with the same seed give the same answers. Payloads pass unopened.
+//
+// Not thread-safe: owned by one Replica on one shard. The shell calls Tick(now) before the other calls
+// of a turn, and TakeReady() at the turn's end.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "base/result.h"
+#include "raft/message.h"
+#include "raft/ready.h"
+#include "raft/types.h"
+
+namespace jangada::raft {
+
+struct Options {
+  NodeId self;
+  uint64_t seed = 0;  // for election timeouts; must differ between the members
+  Ticks heartbeat_ticks = 20;
+  /// A follower waits between one and two of these; also the leader's check-quorum period and the time
+  /// for which a follower that hears its leader refuses votes (stickiness).
+  Ticks election_ticks = 100;
+  /// A leader whose oldest unpersisted Ready is older than this steps down (a hung disk).
+  Ticks disk_stall_ticks = 300;
+  /// In flight to one follower, sent and not acknowledged.
+  size_t max_inflight_entries = 1024;
+  size_t max_inflight_bytes = 16 << 20;
+  /// Of one AppendRequest.
+  size_t max_append_bytes = 1 << 20;
+  /// Proposed and not yet committed, at the leader: Propose refuses beyond it.
+  size_t max_uncommitted_bytes = 64 << 20;
+  /// Tell followers of a new commit index at once instead of with the next append or heartbeat.
+  bool eager_commit = false;
+};
+
+/// What the shell found on its disk. A new group: only `membership` (its voters), or nothing at all for
+/// a replica that will be added as a learner by a leader it has not met.
+struct Restored {
+  HardState hard_state;
+  SnapshotMeta snapshot;  // what the trimmed prefix folds into; {0,0} when nothing was trimmed
+  Index first_index = 1;  // of the entries on disk (snapshot.last.index may lie above it: checkpoints are not trims)
+  Position last;          // the last entry on disk, or snapshot.last
+  std::vector<TermRun> terms;  // from first_index - 1 (or the first entry) on, oldest first
+  std::vector<MembershipAt> memberships;  // of the entries after snapshot.last, oldest first
+  Index applied = 0;      // state machine's; entries up to here are known to be committed
+  /// Entries that this replica had acknowledged are lost or damaged. It follows, but neither grants votes
+  /// nor campaigns until it was refilled from a leader (docs/decisions.md).
+  bool refill = false;
+};
+
+/// A voter set and a learner set to move to. The core goes there through a joint configuration.
+struct MembershipTarget {
+  std::vector<NodeId> voters;
+  std::vector<NodeId> learners;
+};
+
+/// How one follower stands, for `cluster status` and metrics.
+struct PeerStatus {
+  NodeId node;
+  Index match = 0;
+  bool voter = false;
+  bool recently_active = false;
+  bool needs_snapshot = false;
+};
+
+struct RaftStatus {
+  Role role = Role::kFollower;
+  Term term = 0;
+  std::optional<NodeId> leader;
+  Index commit = 0;
+  Index applied = 0;
+  Position last;
+  Index durable = 0;  // synced here
+  Index first_index = 1;
+  MembershipAt membership;    // in force (appended)
+  bool membership_committed = true;
+  bool refilling = false;
+  std::vector<PeerStatus> peers;  // at the leader
+};
+
+class RaftImpl;
+
+class Raft {
+ public:
+  /// `now`: the shell's clock at construction.
+  Raft(const Options& options, Restored restored, Ticks now);
+  ~Raft();
+  Raft(const Raft&) = delete;
+  Raft& operator=(const Raft&) = delete;
+
+  // ---- time ----
+  /// Moves the core's clock to `now` (monotone; ticks may be skipped) and does what is due.
+  void Tick(Ticks now);
+  /// The tick at which something is next due. Tick need not be called before it.
+  Ticks NextDue() const;
+
+  // ---- messages ----
+  /// Returns nothing: a stale, foreign or broken message is counted and dropped.
+  void Step(Message message);
+
+  // ---- requests; refused with kNotLeader, kUnavailable (transfer under way) or kThrottled (window full) ----
+  /// Appends one entry; `index`, `term` of the draft are ignored and filled in. The answer says where it
+  /// will be if it commits; only commitment of that very position means success.
+  Result<Position> Propose(Entry draft);
+  /// Enter-joint, or directly the target when nothing of the voters changes. kFailedPrecondition while a
+  /// change is under way or before this term's no-op committed.
+  Result<Position> ProposeMembership(const MembershipTarget& target);
+  /// Asks `to` (a voter) to take over; proposals are refused until it did, or an election timeout passed.
+  Status TransferLeadership(NodeId to);
+  /// A fresh id each call; answered by one ReadGrant with it. kNotLeader at once when not leading;
+  /// kUnavailable before this term's no-op is committed.
+  Result<uint64_t> ReadIndex();
+  /// Starts a (pre-vote) election now, unless leading, refilling or no voter.
+  void Campaign();
+
+  // ---- completions ----
+  /// The Ready of that number (and all before) is synced.
+  void OnPersisted(uint64_t ready_number);
+  /// State machine has applied up to `index` (<= what Ready.committed gave).
+  void OnApplied(Index index);
+  /// The shell attached entries up to `last` (of `bytes` in sum) to an order of Ready.replicate.
+  void OnSent(NodeId to, Index last, size_t bytes);
+  void OnSnapshotSent(NodeId to, Index snapshot_index);
+  /// A hint that messages to (and from) `peer` were lost, and that it may be dead. A follower whose leader
+  /// it is campaigns soon; pre-vote makes a wrong hint harmless.
+  void OnUnreachable(NodeId peer);
+  /// The shell dropped entries below `first_index`, which its durable checkpoint `snapshot` folds in.
+  void OnTrimmed(const SnapshotMeta& snapshot, Index first_index);
+
+  // ---- output ----
+  bool HasReady() const;
+  /// REQUIRES: HasReady().
+  Ready TakeReady();
+
+  RaftStatus status() const;
+  /// Cheap subset of status() for the hot path.
+  bool IsLeader() const;
+  Term term() const;
+  Index commit() const;
+  std::optional<NodeId> leader() const;
+  /// Term of a retained entry (or of the trimmed prefix's last); nullopt outside.
+  std::optional<Term> TermAt(Index index) const;
+
+  uint64_t dropped_messages() const;
+
+ private:
+  std::unique_ptr<RaftImpl> impl_;
+};
+
+}  // namespace jangada::raft

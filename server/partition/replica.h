@@ -1,0 +1,99 @@
+// Replica: drives one raft::Raft on one shard. Calls come down (Propose), messages come in (Step); at the
+// end of the shard's turn it takes one Ready and carries it out: persist, send, apply, in the order that
+// Ready's groups state. It owns the group's pending proposals and reads, its checkpoints and trims.
+#pragma once
+
+#include <cstdint>
+#include <deque>
+#include <memory>
+#include <optional>
+
+#include "base/callback.h"
+#include "base/executor.h"
+#include "raft/raft.h"
+#include "server/partition/state_machine.h"
+#include "server/transport/transport.h"
+#include "storage/log_store.h"
+
+namespace jangada::storage {
+class EntryCache;
+}
+
+namespace jangada::server {
+
+/// Where a proposal ended up.
+struct Proposed {
+  raft::Position position;
+  int64_t base_offset = 0;
+};
+
+struct ReplicaOptions {
+  GroupId group;
+  raft::Options raft;
+  int64_t tick_us = 10'000;
+  size_t checkpoint_every_bytes = 64 << 20;
+  int64_t proposal_timeout_us = 30'000'000;  // then the fate is unknown: kTimeout
+};
+
+/// What a replica needs of its surroundings; all outlive it.
+struct ReplicaContext {
+  Executor& executor;  // its shard
+  storage::LogStore& store;
+  storage::EntryCache& cache;  // the shard's own
+  Transport& transport;
+};
+
+/// Told of what concerns others than the group itself. On the shard.
+class ReplicaObserver {
+ public:
+  virtual ~ReplicaObserver() = default;
+  /// Role, term or known leader changed; or `ready` did.
+  virtual void OnRoleChange(GroupId group, const raft::RoleChange& change, bool ready) = 0;
+  /// The store failed in a way after which nothing is known: stop the node.
+  virtual void OnFatal(GroupId group, const Error& error) = 0;
+};
+
+class Replica {
+ public:
+  Replica(const ReplicaOptions& options, const ReplicaContext& context,
+          std::unique_ptr<StateMachine> machine, ReplicaObserver& observer);
+  ~Replica();
+
+  /// Starts from what the store loaded (a fresh GroupState for a new group).
+  /// `bootstrap`: the voters of a group that is being created; empty otherwise.
+  Status Start(const storage::GroupState& state, const raft::Membership& bootstrap);
+  /// Ends every pending call with kShuttingDown and writes a last checkpoint; `done` after that.
+  void Stop(Callback<> done);
+
+  void Step(raft::Message message);
+  void OnPeerUnreachable(NodeId peer);
+
+  /// kRecords: base offset assigned here, in order. `done` runs once: the position after commit *and* apply;
+  /// kNotLeader only if it is certainly not in the log; kTimeout or kShuttingDown if its fate is unknown.
+  void Propose(raft::EntryType type, Bytes payload, int32_t record_count,
+               Callback<Result<Proposed>> done);
+  /// Offset that the next kRecords proposal will get. REQUIRES: ready leader.
+  int64_t next_offset() const;
+
+  void ProposeMembership(const raft::MembershipTarget& target, Callback<Result<Proposed>> done);
+  Status TransferLeadership(NodeId to);
+  void Campaign();
+  /// `done` once everything that was acknowledged before this call is applied here (ReadIndex).
+  void ReadBarrier(Callback<Status> done);
+
+  /// Entries that hold `offset` and follow, kRecords only, committed only: from the cache at once where it
+  /// can, else through the store. Never blocks.
+  void ReadOffset(int64_t offset, size_t max_bytes,
+                  Callback<Result<std::vector<raft::Entry>>> done);
+
+  bool IsReadyLeader() const;
+  raft::RaftStatus status() const;
+  StateMachine& machine();
+
+  struct Impl;
+
+ private:
+  std::unique_ptr<Impl> impl_;
+};
+
+}  // namespace jangada::server

@@ -1,0 +1,83 @@
+// Transport: how a node's messages reach the other nodes. Sends are unreliable by contract: a message may
+// be lost, and after a broken stream an unknown suffix is; never altered, and in order per (group, peer,
+// lane) while a stream lives. The gRPC one is peer_transport; the simulator has its own.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "base/callback.h"
+#include "base/ids.h"
+#include "base/result.h"
+#include "base/uuid.h"
+#include "raft/message.h"
+
+namespace jangada::server {
+
+struct LeaderHint {
+  GroupId group;
+  NodeId leader;
+  raft::Term term = 0;
+};
+
+/// Soft state that every node tells every other: at once when a leadership changed, and in full every
+/// second. The controller's leader takes it as a sign of life.
+struct NodeStatus {
+  NodeId from;
+  bool full = false;  // `leaders` lists every group that `from` leads (and is ready to serve)
+  std::vector<LeaderHint> leaders;
+  int64_t disk_free_bytes = 0;
+  bool accepts_produce = true;
+  bool draining = false;  // it is being stopped
+};
+
+/// Who a node says it is; exchanged and checked when a connection between nodes opens.
+struct PeerIdentity {
+  uint32_t protocol_version = 1;
+  Uuid cluster_id;  // zero: belongs to no cluster yet
+  NodeId node;
+  Uuid disk_id;
+};
+
+/// A question to one node with one answer: `method` names it ("controller.propose"), payloads are the
+/// caller's encoding. Not retried; kTimeout when the answer did not come: the question may have been acted on.
+struct PeerCall {
+  std::string method;
+  Bytes payload;
+};
+
+class Transport {
+ public:
+  virtual ~Transport() = default;
+
+  /// Any thread. Never blocks: beyond the lane's bound the message is dropped, and OnPeerUnreachable
+  /// follows. Heartbeats and votes take the control lane, appends the bulk lane, checkpoints the snapshot
+  /// lane. Control messages of one shard turn leave as one message on the wire.
+  virtual void Send(GroupId group, raft::Message message) = 0;
+
+  virtual void SendStatus(NodeId to, const NodeStatus& status) = 0;
+
+  /// `done` on an unspecified thread.
+  virtual void Call(NodeId to, PeerCall call, int64_t timeout_us, Callback<Result<Bytes>> done) = 0;
+};
+
+/// The other direction, implemented by the node. Any thread; must not block.
+class PeerSink {
+ public:
+  virtual ~PeerSink() = default;
+
+  /// Called for every new connection, both ways. An error refuses it; its sentence is logged on both sides.
+  virtual Status CheckPeer(const PeerIdentity& peer) = 0;
+
+  virtual void OnPeerMessage(GroupId group, raft::Message message) = 0;
+  virtual void OnPeerStatus(const NodeStatus& status) = 0;
+  virtual void OnPeerCall(NodeId from, PeerCall call, Callback<Result<Bytes>> reply) = 0;
+
+  /// A stream to `peer` broke or cannot be opened. refused: its machine answers that nobody listens, so
+  /// the process is gone; else it may only be slow.
+  virtual void OnPeerUnreachable(NodeId peer, bool refused) = 0;
+  virtual void OnPeerConnected(NodeId peer) = 0;
+};
+
+}  // namespace jangada::server

@@ -1,0 +1,133 @@
+// LogStore: where the groups of a node keep their logs, hard states and checkpoints. One per node;
+// RocksLogStore is the real one, MemLogStore the tests' (it can crash). tests/storage/log_store_contract
+// runs against both.
+//
+// Threads: Persist, Read and the searches may be called from any executor; `done` is posted to the
+// executor that the call names, never run inside the call. Writes of one group take effect in the
+// order of the calls; a read sees every write of its group whose `done` has been posted.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <vector>
+
+#include "base/callback.h"
+#include "base/executor.h"
+#include "base/ids.h"
+#include "base/result.h"
+#include "raft/ready.h"
+#include "raft/types.h"
+
+namespace jangada::storage {
+
+/// Everything that a group's log folds into up to an index: from here a restart replays, and this is
+/// what a follower behind the trimmed prefix gets. Kilobytes, not gigabytes: records are not in it.
+struct Checkpoint {
+  raft::SnapshotMeta meta;
+  int64_t next_offset = 0;       // of the first record after meta.last
+  int64_t log_start_offset = 0;  // the lowest offset that may be read
+  Bytes state;                   // the state machine's own encoding
+  friend bool operator==(const Checkpoint&, const Checkpoint&) = default;
+};
+
+/// Never changes silently: docs/on-disk-format.md. Carries a format version and a CRC.
+Bytes EncodeCheckpoint(const Checkpoint& checkpoint);
+/// kDataCorrupt or kUnsupportedVersion.
+Result<Checkpoint> DecodeCheckpoint(std::string_view bytes);
+
+/// One group's part of an atomic, synced write. The steps happen in the order of the fields.
+struct GroupWrite {
+  GroupId group;
+  /// First: everything the group ever had is removed (its topic is gone, or it will be refilled).
+  bool erase = false;
+  std::optional<raft::HardState> hard_state;
+  /// A checkpoint from the leader: replaces the checkpoint, and the log too unless keep_suffix (then the
+  /// entries after checkpoint.meta.last stay).
+  struct Install {
+    Checkpoint checkpoint;
+    bool keep_suffix = false;
+  };
+  std::optional<Install> install;
+  /// Truncates from entries.front().index on, then appends. Indices are consecutive and join the log.
+  std::vector<raft::Entry> entries;
+  /// A checkpoint of our own; replaces the older one. May be ahead of nothing: its last entry is on disk.
+  std::optional<Checkpoint> checkpoint;
+  /// Entries below this index are dropped (0: none). REQUIRES: a checkpoint at or after trim_below - 1.
+  raft::Index trim_below = 0;
+  /// The refill of a damaged group is complete: the mark that makes `damaged` true goes.
+  bool clear_damaged = false;
+};
+
+/// What a group's replica starts from.
+struct GroupState {
+  GroupId group;
+  raft::HardState hard_state;
+  std::optional<Checkpoint> checkpoint;
+  raft::Index first_index = 1;            // of the entries held
+  raft::Position last;                    // the last entry, or the checkpoint's position if none is held
+  int64_t end_offset = 0;                 // offset after the last entry
+  std::vector<raft::TermRun> terms;       // of the entries held
+  std::vector<raft::MembershipAt> memberships;  // of the entries held
+  /// Entries below the last synced position are damaged or missing: this replica must not vote or lead
+  /// until refilled. The store has already cut the log before the damage. The mark is durable.
+  bool damaged = false;
+};
+
+/// Where a record lies in time. offset -1: no such record.
+struct OffsetAndTime {
+  int64_t offset = -1;
+  int64_t timestamp_ms = -1;
+};
+
+/// What retention needs to know, oldest first: a sparse row about every 64 KiB of log.
+struct SparseRow {
+  int64_t base_offset = 0;
+  raft::Index index = 0;
+  int64_t max_timestamp_ms = -1;  // over all records from the log's start up to the next row
+  int64_t bytes_before = 0;       // of all entries since the group was made, before this row's
+};
+
+class LogStore {
+ public:
+  virtual ~LogStore() = default;
+
+  // ---- start ----
+  /// Every group on the disk. Once, before the first write; blocks.
+  virtual Result<std::vector<GroupState>> Load() = 0;
+
+  // ---- write ----
+  /// Atomic and synced before `done`. Writes of many groups and shards are merged into one sync.
+  /// An error is final: nothing is known of the disk any more and the node must stop (kIoError), except
+  /// kDiskFull, after which nothing of this write was kept and later writes may succeed.
+  virtual void Persist(GroupWrite write, Executor& reply_to, Callback<Status> done) = 0;
+
+  // ---- read; answers are at most `max_bytes` but at least one entry, where there is one ----
+  /// Entries first..last, or a prefix of them. kNotFound: `first` was trimmed, or is not yet synced.
+  /// kDataCorrupt: an entry in the range fails its checks; the group is then marked damaged on disk.
+  virtual void Read(GroupId group, raft::IndexRange range, size_t max_bytes, Executor& reply_to,
+                    Callback<Result<std::vector<raft::Entry>>> done) = 0;
+  /// From the kRecords entry that holds `offset` on, kRecords entries only, up to index `last`.
+  /// Empty when no such entry exists up to `last`; kOffsetOutOfRange when it was trimmed.
+  virtual void ReadOffset(GroupId group, int64_t offset, raft::Index last, size_t max_bytes,
+                          Executor& reply_to,
+                          Callback<Result<std::vector<raft::Entry>>> done) = 0;
+  /// The first record whose timestamp is at or after `timestamp_ms`, among entries up to index `last`.
+  virtual void FindTimestamp(GroupId group, int64_t timestamp_ms, raft::Index last,
+                             Executor& reply_to, Callback<Result<OffsetAndTime>> done) = 0;
+  virtual void ReadSparse(GroupId group, Executor& reply_to,
+                          Callback<Result<std::vector<SparseRow>>> done) = 0;
+  /// The newest durable checkpoint; kNotFound if there is none.
+  virtual void ReadCheckpoint(GroupId group, Executor& reply_to,
+                              Callback<Result<Checkpoint>> done) = 0;
+
+  // ---- watch ----
+  struct Usage {
+    int64_t disk_free_bytes = 0;
+    int64_t disk_total_bytes = 0;
+    bool accepts_produce = true;  // false below storage.min_free_bytes
+  };
+  /// Any thread; refreshed about once a second.
+  virtual Usage usage() const = 0;
+};
+
+}  // namespace jangada::storage
