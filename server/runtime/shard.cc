@@ -1,0 +1,114 @@
+#include "server/runtime/shard.h"
+
+#include <pthread.h>
+
+#include <boost/asio/executor_work_guard.hpp>
+#include <boost/asio/post.hpp>
+#include <chrono>
+#include <memory>
+#include <utility>
+
+#include "base/check.h"
+
+namespace jangada::server {
+namespace {
+
+namespace asio = boost::asio;
+
+/// The shard whose thread this is.
+thread_local const Shard* current_shard = nullptr;
+
+}  // namespace
+
+Shard::Shard(std::string name) : name_(std::move(name)) {}
+
+Shard::~Shard() { Stop(); }
+
+void Shard::SetEndOfTurn(Callback<> hook) {
+  CHECK(!thread_.joinable());
+  end_of_turn_ = std::move(hook);
+}
+
+void Shard::Start() {
+  CHECK(!thread_.joinable());
+  thread_ = std::thread([this] { Run(); });
+  pthread_setname_np(thread_.native_handle(), name_.substr(0, 15).c_str());
+}
+
+void Shard::Stop() {
+  CHECK(!IsCurrent());
+  io_.stop();
+  if (thread_.joinable()) thread_.join();
+}
+
+void Shard::Post(Callback<> task) {
+  asio::post(io_, [task = std::move(task)]() mutable { task(); });
+}
+
+void Shard::Defer(Callback<> task) {
+  CHECK(IsCurrent());
+  deferred_.push_back(std::move(task));
+}
+
+Executor::TimerId Shard::After(int64_t delay_us, Callback<> task) {
+  CHECK(IsCurrent());
+  const TimerId id = timers_.Add(NowUs() + delay_us, std::move(task));
+  ArmTimer();
+  return id;
+}
+
+void Shard::Cancel(TimerId timer) {
+  CHECK(IsCurrent());
+  timers_.Cancel(timer);  // a wake-up for nothing costs less than arming anew
+}
+
+int64_t Shard::NowUs() const {
+  using namespace std::chrono;
+  return duration_cast<microseconds>(steady_clock::now().time_since_epoch()).count();
+}
+
+int64_t Shard::WallNowMs() const {
+  using namespace std::chrono;
+  return duration_cast<milliseconds>(system_clock::now().time_since_epoch()).count();
+}
+
+bool Shard::IsCurrent() const { return current_shard == this; }
+
+void Shard::Run() {
+  current_shard = this;
+  const auto work = asio::make_work_guard(io_);
+  while (io_.run_one() > 0) {
+    for (int i = 1; i < kTasksPerTurn && io_.poll_one() > 0; ++i) {
+    }
+    EndTurn();
+  }
+  current_shard = nullptr;
+}
+
+void Shard::EndTurn() {
+  for (int round = 0; round < kDeferRounds && !deferred_.empty(); ++round) {
+    std::vector<Callback<>> now = std::exchange(deferred_, {});
+    for (Callback<>& task : now) task();
+  }
+  if (!deferred_.empty()) Post([] {});  // so that the next turn comes at once
+  if (end_of_turn_) end_of_turn_();
+}
+
+void Shard::ArmTimer() {
+  const std::optional<int64_t> next = timers_.NextDeadline();
+  if (!next || (armed_for_us_ >= 0 && armed_for_us_ <= *next)) return;
+  armed_for_us_ = *next;
+  wakeup_.expires_at(asio::steady_timer::time_point(std::chrono::microseconds(*next)));
+  wakeup_.async_wait([this](const boost::system::error_code& error) {
+    if (!error) FireTimers();  // an error: armed anew for an earlier deadline
+  });
+}
+
+void Shard::FireTimers() {
+  armed_for_us_ = -1;
+  const int64_t now = NowUs();
+  while (Callback<> task = timers_.TakeDue(now)) task();
+  ArmTimer();
+}
+
+}  // namespace jangada::server

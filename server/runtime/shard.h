@@ -1,0 +1,69 @@
+// Shard: one thread with one Asio io_context; the real Executor. It owns its replicas entirely:
+// calls come in by Post, completions go out by Post, so nothing below the listeners needs a lock.
+//
+// The thread works in turns: it runs what is ready (at most kTasksPerTurn tasks), then what was
+// deferred to the turn's end, then the end-of-turn hook. What one turn gathers is written and sent
+// once.
+#pragma once
+
+#include <boost/asio/io_context.hpp>
+#include <boost/asio/steady_timer.hpp>
+#include <memory>
+#include <string>
+#include <thread>
+#include <vector>
+
+#include "base/executor.h"
+#include "server/runtime/timers.h"
+
+namespace jangada::server {
+
+class Shard final : public Executor {
+ public:
+  /// `name` names the thread ("shard-0").
+  explicit Shard(std::string name);
+  ~Shard() override;  // stops, if Stop was not called
+  Shard(const Shard&) = delete;
+  Shard& operator=(const Shard&) = delete;
+
+  /// REQUIRES: before Start. Runs at the end of every turn, after the deferred tasks.
+  void SetEndOfTurn(Callback<> hook);
+  void Start();
+  /// Ends the thread after the running task; what is still posted is destroyed unrun. Not on the
+  /// shard's own thread. Idempotent.
+  void Stop();
+
+  void Post(Callback<> task) override;
+  void Defer(Callback<> task) override;
+  TimerId After(int64_t delay_us, Callback<> task) override;
+  void Cancel(TimerId timer) override;
+  int64_t NowUs() const override;
+  int64_t WallNowMs() const override;
+  bool IsCurrent() const override;
+
+  /// For the edges that need Asio itself (the Kafka listener).
+  boost::asio::io_context& io() { return io_; }
+
+ private:
+  static constexpr int kTasksPerTurn = 256;
+  static constexpr int kDeferRounds =
+      16;  // deferred tasks may defer; then the turn ends all the same
+
+  void Run();
+  void EndTurn();
+  void ArmTimer();
+  void FireTimers();
+
+  const std::string name_;
+  boost::asio::io_context io_{1};
+  std::thread thread_;
+  Callback<> end_of_turn_;  // constant after Start
+
+  // Owned by the shard's thread.
+  boost::asio::steady_timer wakeup_{io_};
+  int64_t armed_for_us_ = -1;  // the deadline that wakeup_ waits for; -1: none
+  Timers timers_;
+  std::vector<Callback<>> deferred_;
+};
+
+}  // namespace jangada::server
