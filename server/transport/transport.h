@@ -1,6 +1,7 @@
-// Transport: how a node's messages reach the other nodes. Sends are unreliable by contract: a message may
-// be lost, and after a broken stream an unknown suffix is; never altered, and in order per (group, peer,
-// lane) while a stream lives. The gRPC one is peer_transport; the simulator has its own.
+// Transport: how a node's messages reach the other nodes. Sends are unreliable by contract: a
+// message may be lost, and after a broken stream an unknown suffix is; never altered, and in order
+// per (group, peer, lane) while a stream lives (only a heartbeat and a heartbeat reply of one group
+// may change places). The gRPC one is peer_transport; the simulator has its own.
 #pragma once
 
 #include <cstdint>
@@ -21,8 +22,8 @@ struct LeaderHint {
   raft::Term term = 0;
 };
 
-/// Soft state that every node tells every other: at once when a leadership changed, and in full every
-/// second. The controller's leader takes it as a sign of life.
+/// Soft state that every node tells every other: at once when a leadership changed, and in full
+/// every second. The controller's leader takes it as a sign of life.
 struct NodeStatus {
   NodeId from;
   bool full = false;  // `leaders` lists every group that `from` leads (and is ready to serve)
@@ -40,8 +41,9 @@ struct PeerIdentity {
   Uuid disk_id;
 };
 
-/// A question to one node with one answer: `method` names it ("controller.propose"), payloads are the
-/// caller's encoding. Not retried; kTimeout when the answer did not come: the question may have been acted on.
+/// A question to one node with one answer: `method` names it ("controller.propose"), payloads are
+/// the caller's encoding. Not retried; kTimeout when the answer did not come: the question may have
+/// been acted on.
 struct PeerCall {
   std::string method;
   Bytes payload;
@@ -51,10 +53,15 @@ class Transport {
  public:
   virtual ~Transport() = default;
 
-  /// Any thread. Never blocks: beyond the lane's bound the message is dropped, and OnPeerUnreachable
-  /// follows. Heartbeats and votes take the control lane, appends the bulk lane, checkpoints the snapshot
-  /// lane. Control messages of one shard turn leave as one message on the wire.
+  /// Any thread. Never blocks: beyond the lane's bound the message is dropped, and
+  /// OnPeerUnreachable follows. Heartbeats and votes take the control lane, appends the bulk lane,
+  /// checkpoints the snapshot lane. Only queues; the message leaves at the next Flush(), or by
+  /// itself a little later.
   virtual void Send(GroupId group, raft::Message message) = 0;
+
+  /// Any thread; each shard calls it at the end of every turn (cheap when nothing waits), so that
+  /// all that the turn had to say to a peer leaves as one message on the wire.
+  virtual void Flush() {}
 
   virtual void SendStatus(NodeId to, const NodeStatus& status) = 0;
 
@@ -67,17 +74,21 @@ class PeerSink {
  public:
   virtual ~PeerSink() = default;
 
-  /// Called for every new connection, both ways. An error refuses it; its sentence is logged on both sides.
+  /// Called for every new connection, both ways. An error refuses it; its sentence is logged on
+  /// both sides.
   virtual Status CheckPeer(const PeerIdentity& peer) = 0;
 
   virtual void OnPeerMessage(GroupId group, raft::Message message) = 0;
   virtual void OnPeerStatus(const NodeStatus& status) = 0;
   virtual void OnPeerCall(NodeId from, PeerCall call, Callback<Result<Bytes>> reply) = 0;
 
-  /// A stream to `peer` broke or cannot be opened. refused: its machine answers that nobody listens, so
-  /// the process is gone; else it may only be slow.
+  /// A stream to `peer` broke or cannot be opened. refused: its machine answers that nobody
+  /// listens, so the process is gone; else it may only be slow.
   virtual void OnPeerUnreachable(NodeId peer, bool refused) = 0;
   virtual void OnPeerConnected(NodeId peer) = 0;
+  /// `peer` refused our connection, and why (another cluster, a wiped disk, another version). Tried
+  /// again about every second; called when the reason changes.
+  virtual void OnPeerRefused(NodeId peer, const Error& reason) {}
 };
 
 }  // namespace jangada::server

@@ -1,0 +1,68 @@
+// PeerTransport: the Transport over gRPC. Each node dials each peer three times (control, bulk and
+// snapshot lane, a connection each) and speaks on the streams that it dialed; what the peers have
+// to say comes in on theirs. Both ends say who they are first and ask their PeerSink whether that
+// will do. A broken stream is dialed again at once; a peer that is gone is told apart from a slow
+// one by its machine's refusal. Any thread, but for Start and Shutdown: one thread, in that order.
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <memory>
+
+#include "base/ids.h"
+#include "base/result.h"
+#include "server/controller/cluster_image.h"  // Endpoint
+#include "server/transport/transport.h"
+
+namespace jangada::server {
+
+/// Grows with each incompatible change of proto/jangada/v1/peer.proto.
+inline constexpr uint32_t kPeerProtocolVersion = 1;
+
+class PeerTransport final : public Transport {
+ public:
+  struct Counters {
+    uint64_t frames_sent = 0;    // messages on the wire; each carries all that waited
+    uint64_t messages_sent = 0;  // raft messages and statuses in them
+    uint64_t messages_received = 0;
+    uint64_t messages_dropped = 0;    // the lane was full, or the peer not connected
+    uint64_t messages_malformed = 0;  // of peers; dropped
+  };
+
+  /// `sink` outlives the transport.
+  PeerTransport(const PeerIdentity& identity, PeerSink& sink);
+  ~PeerTransport() override;  // Shutdown(), if that was not called
+
+  /// Listens for the peers (port 0: any free port) and starts to dial. Once.
+  /// kFailedPrecondition: the address cannot be had (its port is in use, ...).
+  Status Start(const Endpoint& listen);
+  /// The port that it listens on. REQUIRES: started.
+  uint16_t port() const;
+
+  /// Ends all streams and calls; when it returns, the sink and every `done` have been called for
+  /// the last time. Not from a callback of this transport. Idempotent.
+  void Shutdown();
+
+  /// Who this node is, from now on (a cluster was founded or joined). Streams that exist stay,
+  /// unless the sink refuses their peers now.
+  void SetIdentity(const PeerIdentity& identity);
+
+  /// Every other node that there is; this node in the map is skipped. Those that are new are
+  /// dialed, those that moved dialed anew, those that left are disconnected.
+  void SetPeers(const std::map<NodeId, Endpoint>& peers);
+
+  void Send(GroupId group, raft::Message message) override;
+  void Flush() override;
+  void SendStatus(NodeId to, const NodeStatus& status) override;
+  /// kUnavailable: it was surely not asked; kShuttingDown, kPermissionDenied (refused),
+  /// kUnsupportedVersion.
+  void Call(NodeId to, PeerCall call, int64_t timeout_us, Callback<Result<Bytes>> done) override;
+
+  Counters counters() const;
+
+ private:
+  struct Impl;
+  std::unique_ptr<Impl> impl_;
+};
+
+}  // namespace jangada::server
