@@ -1,6 +1,7 @@
-// Replica: drives one raft::Raft on one shard. Calls come down (Propose), messages come in (Step); at the
-// end of the shard's turn it takes one Ready and carries it out: persist, send, apply, in the order that
-// Ready's groups state. It owns the group's pending proposals and reads, its checkpoints and trims.
+// Replica: drives one raft::Raft on one shard. Calls come down (Propose), messages come in (Step);
+// at the end of the shard's turn it takes one Ready and carries it out: persist, send, apply, in
+// the order that Ready's groups state. It owns the group's pending proposals and reads, its
+// checkpoints and trims.
 #pragma once
 
 #include <cstdint>
@@ -33,6 +34,11 @@ struct ReplicaOptions {
   int64_t tick_us = 10'000;
   size_t checkpoint_every_bytes = 64 << 20;
   int64_t proposal_timeout_us = 30'000'000;  // then the fate is unknown: kTimeout
+  /// replicas[0] of its partition: campaigns at once when the group is new.
+  bool preferred = false;
+  /// The log start offset moved: what lies below it is dropped from the disk, but no more often
+  /// than this.
+  int64_t trim_interval_us = 10'000'000;
 };
 
 /// What a replica needs of its surroundings; all outlive it.
@@ -63,13 +69,17 @@ class Replica {
   /// `bootstrap`: the voters of a group that is being created; empty otherwise.
   Status Start(const storage::GroupState& state, const raft::Membership& bootstrap);
   /// Ends every pending call with kShuttingDown and writes a last checkpoint; `done` after that.
+  /// Then it may be destroyed. REQUIRES: started.
   void Stop(Callback<> done);
+  /// Stops without a checkpoint and erases everything that the group has in the store.
+  void Remove(Callback<Status> done);
 
   void Step(raft::Message message);
   void OnPeerUnreachable(NodeId peer);
 
-  /// kRecords: base offset assigned here, in order. `done` runs once: the position after commit *and* apply;
-  /// kNotLeader only if it is certainly not in the log; kTimeout or kShuttingDown if its fate is unknown.
+  /// kRecords: base offset assigned here, in order. `done` runs once: the position after commit
+  /// *and* apply; kNotLeader only if it is certainly not in the log; kTimeout or kShuttingDown if
+  /// its fate is unknown.
   void Propose(raft::EntryType type, Bytes payload, int32_t record_count,
                Callback<Result<Proposed>> done);
   /// Offset that the next kRecords proposal will get. REQUIRES: ready leader.
@@ -81,13 +91,29 @@ class Replica {
   /// `done` once everything that was acknowledged before this call is applied here (ReadIndex).
   void ReadBarrier(Callback<Status> done);
 
-  /// Entries that hold `offset` and follow, kRecords only, committed only: from the cache at once where it
-  /// can, else through the store. Never blocks.
+  /// Entries that hold `offset` and follow, kRecords only, committed only: from the cache at once
+  /// where it can, else through the store. Never blocks.
   void ReadOffset(int64_t offset, size_t max_bytes,
                   Callback<Result<std::vector<raft::Entry>>> done);
 
+  /// Runs `done` once every entry up to `index` is synced here.
+  void WhenSynced(raft::Index index, Callback<> done);
+
+  /// Writes a checkpoint now, and drops from the disk what lies below the log start offset. For the
+  /// shard, which bounds what all its groups would replay. `done` (optional) once it is durable.
+  void TakeCheckpoint(Callback<Status> done);
+  /// Bytes of log applied since the last checkpoint: what a restart would replay.
+  size_t unfolded_bytes() const;
+  /// The machine's log start offset moved.
+  void OnLogStartMoved();
+
   bool IsReadyLeader() const;
+  /// kNotLeader or kUnavailable with a sentence, or OK for the ready leader.
+  Status CheckReadyLeader() const;
   raft::RaftStatus status() const;
+  /// The last configuration known to be committed: who votes, and who may be deleted.
+  raft::MembershipAt committed_membership() const;
+  raft::Index applied() const;
   StateMachine& machine();
 
   struct Impl;
