@@ -1,9 +1,9 @@
 // Kafka RecordBatch v2 (magic 2): the one encoding of records from producer to disk to consumer.
-// BatchView reads a batch in place; ValidateBatch is what every batch from outside passes before it is
-// appended; BatchBuilder makes one from plain records. Layout: docs/on-disk-format.md.
+// ReadBatchHeader reads a batch in place; ValidateBatch is what every batch from outside passes
+// before it is appended; BatchBuilder makes one from plain records. Layout: docs/on-disk-format.md.
 //
-// Base offset, batch length and leader epoch lie outside the CRC: SetBatchOffset patches a copy of
-// the first bytes when a batch is served. Plain functions and values; any thread.
+// Base offset, batch length and leader epoch lie outside the CRC: WithBatchOffset fills them in
+// when a batch is served. Plain functions and values; any thread.
 #pragma once
 
 #include <cstdint>
@@ -68,14 +68,17 @@ struct BatchLimits {
   size_t max_batch_bytes = 1048588;  // Kafka's default for message.max.bytes
 };
 
-/// Everything a batch from outside must satisfy: exactly one batch in `batch`, magic 2, a length that
-/// agrees, CRC32C, count = last_offset_delta + 1 > 0, no control or transactional bit, known compression,
-/// and for uncompressed batches every record's length, deltas 0..n-1 and field bounds. Compressed
-/// records are checked too when `decompress` is set (bounded by max_batch_bytes * 16).
-/// kCorruptRecord, kRecordTooLarge, kInvalidArgument, kUnsupportedVersion.
-Result<BatchHeader> ValidateBatch(std::string_view batch, const BatchLimits& limits, bool decompress);
+/// Everything a batch from outside must satisfy: exactly one batch in `batch`, magic 2, a length
+/// that agrees, CRC32C, count = last_offset_delta + 1 > 0, no control, transactional or append-time
+/// bit, known compression, an epoch and a sequence beside every producer id, and for uncompressed
+/// batches every record's length, deltas 0..n-1 and field bounds. Compressed records are checked
+/// too when `decompress` is set (bounded by max_batch_bytes * 16). kCorruptRecord, kRecordTooLarge,
+/// kInvalidArgument, kUnsupportedVersion.
+Result<BatchHeader> ValidateBatch(std::string_view batch, const BatchLimits& limits,
+                                  bool decompress);
 
-/// Splits a sequence of whole batches. kCorruptRecord if the last one is cut short or the lengths lie.
+/// Splits a sequence of whole batches. kCorruptRecord if the last one is cut short or the lengths
+/// lie.
 Result<std::vector<Bytes>> SplitBatches(const Bytes& batches);
 
 /// The batch as a client must see it: base offset and leader epoch filled in. Copies.
@@ -84,8 +87,9 @@ std::string WithBatchOffset(std::string_view batch, int64_t base_offset, int32_t
 /// The batch with log-append time: attribute bit set, max timestamp = now, CRC made anew. Copies.
 Result<std::string> WithAppendTime(std::string_view batch, int64_t now_ms);
 
-/// All records, with offsets from `base_offset`, decompressed. REQUIRES nothing: bytes may be hostile.
-/// Stops with kCorruptRecord; decompressed size is bounded by `max_decompressed`.
+/// All records of exactly one batch, its CRC checked, with offsets from `base_offset`,
+/// decompressed. REQUIRES nothing: bytes may be hostile. Stops with kCorruptRecord; decompressed
+/// size is bounded by `max_decompressed`.
 Result<std::vector<Record>> DecodeRecords(std::string_view batch, int64_t base_offset,
                                           size_t max_decompressed = 64 << 20);
 
