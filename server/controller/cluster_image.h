@@ -1,5 +1,6 @@
-// ClusterImage: what the controller group has decided, as one immutable value. Folded from the controller's
-// log by ControllerMachine on every node; readers hold a shared_ptr and never see a half-made change.
+// ClusterImage: what the controller group has decided, as one immutable value. Folded from the
+// controller's log by ControllerMachine on every node; readers hold a shared_ptr and never see a
+// half-made change.
 #pragma once
 
 #include <cstdint>
@@ -23,12 +24,14 @@ struct Endpoint {
 
 struct NodeInfo {
   NodeId id;
-  Uuid disk_id;         // zero: added by the operator, has not registered yet
-  std::string rack;     // empty: none
-  Endpoint peer;        // 6092: the other nodes
-  Endpoint grpc;        // 7092: clients
-  Endpoint kafka;       // 9092
-  Endpoint http;        // 8092
+  Uuid disk_id;  // zero: added by the operator, has not registered yet
+  /// The operator removes it: no new replicas; it goes for good when no group has it as a member.
+  bool removing = false;
+  std::string rack;  // empty: none
+  Endpoint peer;     // 6092: the other nodes
+  Endpoint grpc;     // 7092: clients
+  Endpoint kafka;    // 9092
+  Endpoint http;     // 8092
   friend bool operator==(const NodeInfo&, const NodeInfo&) = default;
 };
 
@@ -39,9 +42,16 @@ struct PartitionInfo {
   std::vector<NodeId> replicas;
   /// The voters that the group was created with: only they bootstrap it.
   std::vector<NodeId> founders;
-  uint64_t revision = 0;  // grows with each change of `replicas`
+  uint64_t revision = 0;  // kFirstRevision at creation; grows with each change of `replicas`
+  /// Taken out of `replicas`, but perhaps still a member of the group. Not taken back before the
+  /// group's leader reports that its committed membership excludes them: the node's disk may be a
+  /// new one by then.
+  std::vector<NodeId> leaving;
   friend bool operator==(const PartitionInfo&, const PartitionInfo&) = default;
 };
+
+/// A partition whose replicas were never changed. Only such a one may be bootstrapped.
+inline constexpr uint64_t kFirstRevision = 1;
 
 struct TopicInfo {
   std::string name;
@@ -49,14 +59,25 @@ struct TopicInfo {
   int32_t replication_factor = 1;
   std::vector<PartitionInfo> partitions;       // index = partition number
   std::map<std::string, std::string> configs;  // only what was set; defaults: topic_config.h
+  friend bool operator==(const TopicInfo&, const TopicInfo&) = default;
+};
+
+/// One of the nodes that made the cluster, and the disk that it did so with.
+struct FounderDisk {
+  NodeId node;
+  Endpoint peer;
+  Uuid disk_id;
+  friend bool operator==(const FounderDisk&, const FounderDisk&) = default;
 };
 
 struct ClusterImage {
   Uuid cluster_id;
-  uint64_t version = 0;  // index of the last controller entry folded in
+  uint64_t version = 0;               // index of the last controller entry folded in
+  std::vector<FounderDisk> founders;  // as they were: never changes
   std::map<NodeId, NodeInfo> nodes;
   std::map<std::string, std::shared_ptr<const TopicInfo>> topics;
-  std::map<GroupId, std::pair<std::string, int32_t>> groups;  // partition groups -> (topic, partition)
+  std::map<GroupId, std::pair<std::string, int32_t>>
+      groups;  // partition groups -> (topic, partition)
   uint64_t next_group = 1;
   int64_t next_producer_id = 1;
   std::map<std::string, std::string> cluster_configs;
@@ -64,6 +85,16 @@ struct ClusterImage {
   std::shared_ptr<const TopicInfo> FindTopic(const std::string& name) const {
     auto it = topics.find(name);
     return it == topics.end() ? nullptr : it->second;
+  }
+  const NodeInfo* FindNode(NodeId node) const {
+    auto it = nodes.find(node);
+    return it == nodes.end() ? nullptr : &it->second;
+  }
+  /// The partition of a group, valid as long as this image; nullptr if there is none.
+  const PartitionInfo* FindGroup(GroupId group) const {
+    auto it = groups.find(group);
+    if (it == groups.end()) return nullptr;
+    return &topics.at(it->second.first)->partitions.at(static_cast<size_t>(it->second.second));
   }
 };
 

@@ -1,0 +1,157 @@
+// Founding: how an empty node decides between founding a cluster, joining one and refusing to
+// start. An empty node founds only after every founder has answered that it is empty too and has
+// the same list, so that two wiped nodes of three can't found a second, empty cluster. Founding is
+// the pure decision, fed with answers; FoundingDriver asks the questions on an executor. docs:
+// ARCHITECTURE.md, "Founding".
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <memory>
+#include <optional>
+#include <string>
+#include <variant>
+#include <vector>
+
+#include "base/bytes.h"
+#include "base/callback.h"
+#include "base/executor.h"
+#include "base/ids.h"
+#include "base/result.h"
+#include "base/uuid.h"
+#include "server/controller/cluster_image.h"
+#include "server/transport/transport.h"
+
+namespace jangada::server {
+
+/// A line of `cluster.founders`.
+struct Founder {
+  NodeId node;
+  Endpoint peer;
+  friend bool operator==(const Founder&, const Founder&) = default;
+};
+
+/// What a node's data folder says of it. Empty: `founding` is empty and `cluster_id` is zero.
+struct NodeIdentity {
+  NodeId node;
+  Uuid disk_id;
+  std::vector<FounderDisk> founding;  // it founds or founded with these; group 0's first voters
+  Uuid cluster_id;
+  bool IsEmpty() const { return founding.empty() && cluster_id.IsZero(); }
+};
+
+/// Where identity is kept. Synced before it returns.
+class IdentityStore {
+ public:
+  virtual ~IdentityStore() = default;
+  virtual Status SaveFounding(const std::vector<FounderDisk>& founders) = 0;
+  virtual Status SaveCluster(const Uuid& cluster_id) = 0;
+};
+
+/// How the asker stands in the answerer's cluster.
+enum class Standing : uint8_t {
+  kUnknown = 0,    // no such node id
+  kAdmitted = 1,   // added by the operator, no disk yet
+  kSameDisk = 2,   // a member with this very disk
+  kOtherDisk = 3,  // a member with another disk
+  kRemoving = 4,   // being removed
+};
+
+struct ProbeQuestion {
+  NodeId node;
+  Uuid disk_id;
+  std::vector<Founder> founders;
+};
+
+struct ProbeAnswer {
+  NodeId node;
+  Uuid disk_id;
+  std::vector<Founder> founders;  // the answerer's list
+  std::vector<FounderDisk>
+      founding;                // not empty: it founds, or its cluster was founded, with these
+  Uuid cluster_id;             // not zero: the cluster that it belongs to
+  uint64_t image_version = 0;  // 0: it can't tell yet how the asker stands
+  Standing standing = Standing::kUnknown;
+};
+
+Bytes EncodeProbeQuestion(const ProbeQuestion& question);
+Result<ProbeQuestion> DecodeProbeQuestion(std::string_view bytes);
+Bytes EncodeProbeAnswer(const ProbeAnswer& answer);
+Result<ProbeAnswer> DecodeProbeAnswer(std::string_view bytes);
+
+/// What a node answers to "founding.probe". `image`: nullptr until group 0's log said something.
+ProbeAnswer AnswerProbe(const NodeIdentity& self, const std::vector<Founder>& founders,
+                        const ClusterImage* image, const ProbeQuestion& question);
+
+inline constexpr const char* kFoundingProbe = "founding.probe";
+
+/// Found nothing yet; the sentence says for whom or what the node waits.
+struct FoundingWait {
+  std::string why;
+};
+/// Bootstrap group 0 with these as voters. `cluster_id` is zero unless the others have already
+/// fixed it.
+struct FoundingFound {
+  std::vector<FounderDisk> founders;
+  Uuid cluster_id;
+};
+/// Start group 0 without members and wait to be made a learner.
+struct FoundingJoin {
+  Uuid cluster_id;
+};
+/// The process must end with this sentence.
+struct FoundingRefuse {
+  Error error;
+};
+using FoundingDecision = std::variant<FoundingWait, FoundingFound, FoundingJoin, FoundingRefuse>;
+
+class Founding {
+ public:
+  /// A refusal must be repeated in this many rounds: an answerer may lag behind `node add`.
+  static constexpr int kRefusalRounds = 3;
+
+  /// REQUIRES: `self` is empty.
+  Founding(NodeIdentity self, std::vector<Founder> founders);
+
+  /// The nodes to ask in each round: the founders but oneself.
+  std::vector<Founder> Peers() const;
+  ProbeQuestion Question() const;
+  /// One round: whoever answered. Decides from this round's answers alone.
+  FoundingDecision DecideRound(const std::map<NodeId, ProbeAnswer>& answers);
+
+ private:
+  FoundingDecision Decide(const std::map<NodeId, ProbeAnswer>& answers) const;
+  FoundingDecision DecideToFound(const std::map<NodeId, ProbeAnswer>& answers) const;
+  FoundingDecision DecideToJoin(const std::map<NodeId, ProbeAnswer>& answers) const;
+
+  NodeIdentity self_;
+  std::vector<Founder> founders_;
+  int refusals_ = 0;
+};
+
+/// Asks round after round until there is a decision, stores it, and reports it. Runs on one
+/// executor.
+class FoundingDriver {
+ public:
+  static constexpr int64_t kRoundUs = 500'000;
+  static constexpr int64_t kLogEveryUs = 5'000'000;
+
+  FoundingDriver(Executor& executor, Transport& transport, IdentityStore& store, NodeIdentity self,
+                 std::vector<Founder> founders);
+  ~FoundingDriver();
+
+  /// `done` once, with the identity as it is stored now: founding not empty means that group 0
+  /// starts with those voters. An error (kPermissionDenied, or the store's) must end the process.
+  void Start(Callback<Result<NodeIdentity>> done);
+
+  struct Impl;
+
+ private:
+  std::shared_ptr<Impl> impl_;
+};
+
+/// Whether a peer may connect; PeerSink::CheckPeer asks it. `image` may be nullptr. A peer without
+/// a cluster may connect, to ask (it has no group whose messages could matter).
+Status AdmitPeer(const NodeIdentity& self, const ClusterImage* image, const PeerIdentity& peer);
+
+}  // namespace jangada::server
