@@ -1,0 +1,133 @@
+#include "server/partition/topic_config.h"
+
+#include <array>
+#include <charconv>
+#include <limits>
+
+namespace jangada::server {
+namespace {
+
+constexpr int64_t kMaxBatchBytes = 16 << 20;  // a batch must fit the window to one follower
+constexpr int64_t kInt64Max = std::numeric_limits<int64_t>::max();
+
+/// One key: how its text becomes a part of TopicConfig, and what it means.
+struct Key {
+  std::string_view name;
+  std::string_view default_value;
+  std::string_view allowed;  // ends the sentence "... must be"
+  bool (*set)(std::string_view value, TopicConfig* config);
+  std::string_view documentation;
+};
+
+template <class Int>
+bool SetNumber(std::string_view text, int64_t low, int64_t high, Int* to) {
+  int64_t value = 0;
+  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
+  if (error != std::errc() || end != text.data() + text.size()) return false;
+  if (value < low || value > high) return false;
+  *to = static_cast<Int>(value);
+  return true;
+}
+
+bool SetTimestampType(std::string_view text, TopicConfig* config) {
+  if (text == "CreateTime") {
+    config->timestamp_type = TimestampType::kCreateTime;
+  } else if (text == "LogAppendTime") {
+    config->timestamp_type = TimestampType::kLogAppendTime;
+  } else {
+    return false;
+  }
+  return true;
+}
+
+/// Alphabetical. The only place that knows which keys there are.
+constexpr std::array kKeys = {
+    Key{"cleanup.policy", "delete", "delete (compaction is not supported)",
+        [](std::string_view text, TopicConfig*) { return text == "delete"; },
+        "How old records go: delete removes them by age and size."},
+    Key{"compression.type", "producer", "producer (batches are stored as their producer made them)",
+        [](std::string_view text, TopicConfig*) { return text == "producer"; },
+        "Batches stay compressed, or not, as their producer sent them."},
+    Key{"max.message.bytes", "1048588", "a number of bytes from 128 to 16777216",
+        [](std::string_view text, TopicConfig* config) {
+          return SetNumber(text, 128, kMaxBatchBytes, &config->max_message_bytes);
+        },
+        "Largest record batch that is accepted, in bytes, as it was sent."},
+    Key{"message.timestamp.type", "CreateTime", "CreateTime or LogAppendTime", SetTimestampType,
+        "Whose clock stamps a record: the producer's, or the leader's when it appends it."},
+    Key{"min.insync.replicas", "1", "a number from 1 to 99",
+        [](std::string_view text, TopicConfig* config) {
+          return SetNumber(text, 1, 99, &config->min_insync_replicas);
+        },
+        "Accepted for compatibility: a record is acknowledged when a majority of the replicas has "
+        "synced it, whatever is set here."},
+    Key{"producer.id.expiration.ms", "86400000", "a number of milliseconds of 1 or more",
+        [](std::string_view text, TopicConfig* config) {
+          return SetNumber(text, 1, kInt64Max, &config->producer_id_expiration_ms);
+        },
+        "An idempotent producer that sent nothing for so long is forgotten, in milliseconds."},
+    Key{"retention.bytes", "-1", "a number of bytes per partition, or -1 for no limit",
+        [](std::string_view text, TopicConfig* config) {
+          return SetNumber(text, -1, kInt64Max, &config->retention_bytes);
+        },
+        "The oldest records of a partition beyond this size are removed, in bytes; -1: no limit."},
+    Key{"retention.ms", "604800000", "a number of milliseconds, or -1 for no limit",
+        [](std::string_view text, TopicConfig* config) {
+          return SetNumber(text, -1, kInt64Max, &config->retention_ms);
+        },
+        "Records older than this are removed, in milliseconds; -1: never."},
+};
+
+std::string KnownKeys() {
+  std::string names;
+  for (const Key& key : kKeys) {
+    if (!names.empty()) names += ", ";
+    names += key.name;
+  }
+  return names;
+}
+
+Status SetOne(std::string_view name, std::string_view value, TopicConfig* config) {
+  for (const Key& key : kKeys) {
+    if (key.name != name) continue;
+    if (key.set(value, config)) return Status();
+    return Error{ErrorCode::kInvalidArgument, "topic config " + std::string(name) + " is '" +
+                                                  std::string(value) + "' but must be " +
+                                                  std::string(key.allowed)};
+  }
+  return Error{ErrorCode::kInvalidArgument,
+               "unknown topic config '" + std::string(name) + "'; there are: " + KnownKeys()};
+}
+
+}  // namespace
+
+Result<TopicConfig> ParseTopicConfig(const std::map<std::string, std::string>& overrides) {
+  TopicConfig config;
+  for (const auto& [name, value] : overrides) TRY(SetOne(name, value, &config));
+  return config;
+}
+
+Status ValidateTopicConfig(std::string_view key, std::string_view value) {
+  TopicConfig ignored;
+  return SetOne(key, value, &ignored);
+}
+
+std::vector<TopicConfigRow> DescribeTopicConfig(
+    const std::map<std::string, std::string>& overrides) {
+  std::vector<TopicConfigRow> rows;
+  for (const Key& key : kKeys) {
+    TopicConfigRow row{.name = std::string(key.name),
+                       .value = std::string(key.default_value),
+                       .default_value = std::string(key.default_value),
+                       .is_default = true,
+                       .documentation = std::string(key.documentation)};
+    if (auto it = overrides.find(row.name); it != overrides.end()) {
+      row.value = it->second;
+      row.is_default = false;
+    }
+    rows.push_back(std::move(row));
+  }
+  return rows;
+}
+
+}  // namespace jangada::server
