@@ -1,0 +1,291 @@
+// The options' rows, and how each kind of value is read and written. Pure.
+#include "server/config_table.h"
+
+#include <algorithm>
+#include <charconv>
+#include <limits>
+#include <utility>
+
+namespace jangada::server {
+namespace {
+
+constexpr int64_t kKiB = 1 << 10;
+constexpr int64_t kMiB = 1 << 20;
+constexpr int64_t kGiB = 1 << 30;
+constexpr int64_t kTiB = int64_t{1} << 40;
+constexpr int64_t kHourMs = 3600 * 1000;
+constexpr int64_t kMaxInt = std::numeric_limits<int64_t>::max();
+
+Error Wrong(std::string sentence) {
+  return Error{ErrorCode::kInvalidArgument, std::move(sentence)};
+}
+
+std::optional<int64_t> ReadInteger(std::string_view text) {
+  int64_t value = 0;
+  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
+  if (error != std::errc() || end != text.data() + text.size()) return std::nullopt;
+  return value;
+}
+
+/// Sizes may carry a suffix: 64MiB.
+std::optional<int64_t> ReadSize(std::string_view text) {
+  constexpr std::pair<std::string_view, int64_t> kSuffixes[] = {
+      {"KiB", kKiB}, {"MiB", kMiB}, {"GiB", kGiB}, {"TiB", kTiB}};
+  for (const auto& [suffix, factor] : kSuffixes) {
+    if (!text.ends_with(suffix)) continue;
+    text.remove_suffix(suffix.size());
+    while (text.ends_with(' ')) text.remove_suffix(1);
+    const auto value = ReadInteger(text);
+    if (!value || *value > kMaxInt / factor || *value < -kMaxInt / factor) return std::nullopt;
+    return *value * factor;
+  }
+  return ReadInteger(text);
+}
+
+Result<Endpoint> ReadEndpoint(const std::string& text) {
+  const size_t colon = text.rfind(':');
+  const auto port = colon == std::string::npos
+                        ? std::nullopt
+                        : ReadInteger(std::string_view(text).substr(colon + 1));
+  if (!port || *port < 1 || *port > 65535 || colon == 0) {
+    return Wrong("'" + text + "' is not an address; write host:port with a port from 1 to 65535.");
+  }
+  return Endpoint{text.substr(0, colon), static_cast<uint16_t>(*port)};
+}
+
+Result<Founder> ReadFounder(const std::string& text) {
+  const size_t at = text.find('@');
+  const auto id =
+      at == std::string::npos ? std::nullopt : ReadInteger(std::string_view(text).substr(0, at));
+  if (!id || *id < 1 || *id > std::numeric_limits<int32_t>::max()) {
+    return Wrong("'" + text + "' is not a founder; write id@host:port with an id of 1 or more.");
+  }
+  TRY_ASSIGN(Endpoint peer, ReadEndpoint(text.substr(at + 1)));
+  return Founder{NodeId(static_cast<int32_t>(*id)), std::move(peer)};
+}
+
+std::string Range(const Option& option) {
+  std::string text = "must be a number";
+  if (option.max == kMaxInt) {
+    text += " of " + std::to_string(option.min) + " or more";
+  } else {
+    text += " from " + std::to_string(option.min) + " to " + std::to_string(option.max);
+  }
+  return text + " (" + option.unit + ")" +
+         (option.special != nullptr ? std::string(", or ") + option.special : "");
+}
+
+// ---- one overload a kind of field ----
+
+Status Set(const Option& option, std::string& field, const std::string& text) {
+  if (text.empty() && option.required) return Wrong("must not be empty.");
+  bool known = option.allowed.empty();
+  std::string choices;
+  for (const char* word : option.allowed) {
+    known |= text == word;
+    choices += (choices.empty() ? "" : ", ") + std::string(word);
+  }
+  if (!known) return Wrong("'" + text + "' is none of " + choices + ".");
+  field = text;
+  return {};
+}
+
+Status Set(const Option& option, int64_t& field, const std::string& text) {
+  if (option.special != nullptr && text == option.special) {
+    field = -1;
+    return {};
+  }
+  const auto value = std::string_view(option.unit) == "bytes" ? ReadSize(text) : ReadInteger(text);
+  if (!value || *value < option.min || *value > option.max) {
+    return Wrong("'" + text + "' is not good here: it " + Range(option) + ".");
+  }
+  field = *value;
+  return {};
+}
+
+Status Set(const Option&, bool& field, const std::string& text) {
+  if (text != "true" && text != "false") return Wrong("'" + text + "' is neither true nor false.");
+  field = text == "true";
+  return {};
+}
+
+Status Set(const Option&, Endpoint& field, const std::string& text) {
+  TRY_ASSIGN(field, ReadEndpoint(text));
+  return {};
+}
+
+Status Set(const Option&, std::optional<Endpoint>& field, const std::string& text) {
+  field.reset();
+  if (text.empty()) return {};
+  TRY_ASSIGN(field, ReadEndpoint(text));
+  return {};
+}
+
+Status Set(const Option&, std::vector<Founder>& field, const std::string& text) {
+  std::vector<Founder> founders;
+  for (size_t begin = 0; begin < text.size();) {
+    const size_t comma = std::min(text.find(',', begin), text.size());
+    TRY_ASSIGN(Founder founder, ReadFounder(text.substr(begin, comma - begin)));
+    founders.push_back(std::move(founder));
+    begin = comma + 1;
+  }
+  field = std::move(founders);
+  return {};
+}
+
+std::string Text(const Option&, const std::string& field) { return field; }
+std::string Text(const Option& option, int64_t field) {
+  if (option.special != nullptr && field == -1) return option.special;
+  return std::to_string(field);
+}
+std::string Text(const Option&, bool field) { return field ? "true" : "false"; }
+std::string Text(const Option&, const Endpoint& field) { return field.ToString(); }
+std::string Text(const Option&, const std::optional<Endpoint>& field) {
+  return field ? field->ToString() : "";
+}
+std::string Text(const Option&, const std::vector<Founder>& field) {
+  std::string text;
+  for (const Founder& founder : field) {
+    if (!text.empty()) text += ',';
+    text += std::to_string(founder.id.value()) + "@" + founder.peer.ToString();
+  }
+  return text;
+}
+
+// ---- rows ----
+
+/// The field's accessor, of the type that the variant knows it by.
+#define FIELD(path)          \
+  +[](Config & c) -> auto& { \
+    return c.path;           \
+  }
+
+std::vector<Option> NodeRows() {
+  return {
+      {"data_dir",
+       "path",
+       "The folder of everything this node keeps; made if it is not there.",
+       FIELD(data_dir),
+       0,
+       0,
+       nullptr,
+       {},
+       true},
+      {"node.id", "number", "This node's id: unique in the cluster, and the same for ever.",
+       FIELD(node.id), 1, std::numeric_limits<int32_t>::max()},
+      {"node.rack", "name", "The rack or zone; replicas of a partition are spread over them.",
+       FIELD(node.rack)},
+      {"cluster.founders", "list of {id, address}",
+       "The nodes that found the cluster, with their peer addresses; the same list on each of "
+       "them. "
+       "By default this node alone. On a command line: 1@host:port,2@host:port.",
+       FIELD(cluster.founders)},
+      {"cluster.join", "true or false",
+       "This node is no founder: it was, or will be, admitted by `jangada node add`.",
+       FIELD(cluster.join)},
+      {"shards", "threads", "Threads that own partitions; 0 is one per core.", FIELD(shards), 0,
+       1024},
+  };
+}
+
+std::vector<Option> ListenerRows() {
+  return {
+      {"grpc.listen", "host:port", "Where clients reach the gRPC API.", FIELD(grpc.listen)},
+      {"grpc.advertised", "host:port",
+       "The address that clients are told; by default that of grpc.listen.",
+       FIELD(grpc.advertised)},
+      {"peer.listen", "host:port", "Where the other nodes reach this one.", FIELD(peer.listen)},
+      {"peer.advertised", "host:port",
+       "The address that other nodes are told; by default that of peer.listen.",
+       FIELD(peer.advertised)},
+      {"kafka.listen", "host:port", "Reserved for the Kafka protocol; nothing listens there yet.",
+       FIELD(kafka.listen)},
+      {"kafka.advertised", "host:port",
+       "The address that Kafka clients are told; by default that of kafka.listen.",
+       FIELD(kafka.advertised)},
+      {"http.listen", "host:port", "Reserved for metrics and health; nothing listens there yet.",
+       FIELD(http.listen)},
+      {"http.advertised", "host:port",
+       "The address that HTTP clients are told; by default that of http.listen.",
+       FIELD(http.advertised)},
+  };
+}
+
+std::vector<Option> RaftRows() {
+  return {
+      {"raft.heartbeat_ms", "ms", "How often a leader speaks to its followers when idle.",
+       FIELD(raft.heartbeat_ms), kTickMs, kHourMs},
+      {"raft.election_timeout_ms", "ms",
+       "A follower waits between one and two of these for its leader before it stands for "
+       "election. At least 3 heartbeats.",
+       FIELD(raft.election_timeout_ms), kTickMs, kHourMs},
+      {"raft.disk_stall_ms", "ms",
+       "A leader whose disk has not finished a write for this long steps down.",
+       FIELD(raft.disk_stall_ms), kTickMs, kHourMs},
+      {"raft.max_inflight_bytes", "bytes",
+       "Sent to one follower of one partition and not yet acknowledged, at most.",
+       FIELD(raft.max_inflight_bytes), kMiB, kGiB},
+      {"raft.max_uncommitted_bytes", "bytes",
+       "Accepted for one partition and not yet replicated, at most; beyond it producers are told "
+       "to "
+       "slow down.",
+       FIELD(raft.max_uncommitted_bytes), kMiB, 16 * kGiB},
+  };
+}
+
+std::vector<Option> StorageRows() {
+  return {
+      {"storage.min_free_bytes", "bytes",
+       "With less free space than this the node refuses to append; it still votes, trims, deletes "
+       "and serves reads. auto: 1 GiB or 5 % of the file system, whichever is less.",
+       FIELD(storage.min_free_bytes), 0, kMaxInt, "auto"},
+      {"storage.checkpoint_bytes", "bytes",
+       "A replica writes a checkpoint after this much of its log: what a restart replays at most.",
+       FIELD(storage.checkpoint_bytes), kMiB, kTiB},
+      {"storage.cache_bytes", "bytes", "Recent entries kept in memory, for the whole node.",
+       FIELD(storage.cache_bytes), kMiB, kTiB},
+      {"limits.max_request_bytes", "bytes", "The largest request that the gRPC API accepts.",
+       FIELD(limits.max_request_bytes), 64 * kKiB, kGiB},
+  };
+}
+
+std::vector<Option> LogRows() {
+  return {
+      {"log.level",
+       "level",
+       "How much is logged: trace, debug, info, warn or error.",
+       FIELD(log.level),
+       0,
+       0,
+       nullptr,
+       {"trace", "debug", "info", "warn", "error"}},
+      {"log.file", "path", "Where the log goes; by default to stderr.", FIELD(log.file)},
+  };
+}
+
+#undef FIELD
+
+}  // namespace
+
+const std::vector<Option>& OptionTable() {
+  static const std::vector<Option> table = [] {
+    std::vector<Option> rows;
+    for (auto* section : {NodeRows, ListenerRows, RaftRows, StorageRows, LogRows}) {
+      for (Option& row : section()) rows.push_back(std::move(row));
+    }
+    return rows;
+  }();
+  return table;
+}
+
+Status SetFromText(const Option& option, Config& config, const std::string& text) {
+  return std::visit([&](auto field) { return Set(option, field(config), text); }, option.field);
+}
+
+std::string ToText(const Option& option, const Config& config) {
+  // The accessors serve both directions; reading through them changes nothing.
+  return std::visit([&](auto field) { return Text(option, field(const_cast<Config&>(config))); },
+                    option.field);
+}
+
+}  // namespace jangada::server
