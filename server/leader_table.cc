@@ -1,0 +1,65 @@
+#include "server/leader_table.h"
+
+#include <set>
+
+namespace jangada::server {
+
+void LeaderTable::Learn(const LeaderHint& hint) {
+  const std::lock_guard lock(mutex_);
+  LearnLocked(hint);
+}
+
+void LeaderTable::Learn(const NodeStatus& status) {
+  const std::lock_guard lock(mutex_);
+  if (status.full) {
+    std::set<GroupId> led;
+    for (const LeaderHint& hint : status.leaders) led.insert(hint.group);
+    for (auto& [group, line] : lines_) {
+      if (line.leader == status.from && !led.contains(group)) line.leader.reset();
+    }
+  }
+  for (const LeaderHint& hint : status.leaders) LearnLocked(hint);
+}
+
+void LeaderTable::Forget(GroupId group, raft::Term term) {
+  const std::lock_guard lock(mutex_);
+  Line& line = lines_[group];
+  if (term < line.term) return;
+  line = {.leader = std::nullopt, .term = term};
+}
+
+void LeaderTable::ForgetNode(NodeId node) {
+  const std::lock_guard lock(mutex_);
+  for (auto& [group, line] : lines_) {
+    if (line.leader == node) line.leader.reset();
+  }
+}
+
+void LeaderTable::Erase(GroupId group) {
+  const std::lock_guard lock(mutex_);
+  lines_.erase(group);
+}
+
+std::optional<LeaderHint> LeaderTable::Find(GroupId group) const {
+  const std::lock_guard lock(mutex_);
+  const auto found = lines_.find(group);
+  if (found == lines_.end() || !found->second.leader) return std::nullopt;
+  return LeaderHint{.group = group, .leader = *found->second.leader, .term = found->second.term};
+}
+
+std::vector<LeaderHint> LeaderTable::LedBy(NodeId node) const {
+  const std::lock_guard lock(mutex_);
+  std::vector<LeaderHint> hints;
+  for (const auto& [group, line] : lines_) {
+    if (line.leader == node) hints.push_back({.group = group, .leader = node, .term = line.term});
+  }
+  return hints;
+}
+
+void LeaderTable::LearnLocked(const LeaderHint& hint) {
+  Line& line = lines_[hint.group];
+  if (hint.term < line.term) return;
+  line = {.leader = hint.leader, .term = hint.term};
+}
+
+}  // namespace jangada::server

@@ -1,0 +1,44 @@
+// LeaderTable: where this node believes each group's leader to be. Soft state, gathered from this node's own
+// replicas and from what the other nodes tell in NodeStatus; a wrong line costs a client one more hop, never
+// data. Any thread: one of the few places with a lock, above the shards.
+#pragma once
+
+#include <map>
+#include <mutex>
+#include <optional>
+#include <vector>
+
+#include "base/ids.h"
+#include "server/transport/transport.h"
+
+namespace jangada::server {
+
+class LeaderTable {
+ public:
+  /// News of one leader. An older term than the known one is ignored.
+  void Learn(const LeaderHint& hint);
+  /// Everything that `status.from` leads, if status.full: what else it was believed to lead, it does not.
+  void Learn(const NodeStatus& status);
+  /// `group` has no leader that this node knows of, as of `term`.
+  void Forget(GroupId group, raft::Term term);
+  /// The process of `node` is gone: it leads nothing.
+  void ForgetNode(NodeId node);
+  void Erase(GroupId group);
+
+  std::optional<LeaderHint> Find(GroupId group) const;
+  /// Every known leadership of `node`.
+  std::vector<LeaderHint> LedBy(NodeId node) const;
+
+ private:
+  struct Line {
+    std::optional<NodeId> leader;
+    raft::Term term = 0;
+  };
+
+  void LearnLocked(const LeaderHint& hint);
+
+  mutable std::mutex mutex_;
+  std::map<GroupId, Line> lines_;
+};
+
+}  // namespace jangada::server

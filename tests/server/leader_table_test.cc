@@ -1,0 +1,49 @@
+// server/leader_table: which news of a leader is believed.
+#include "server/leader_table.h"
+
+#include <gtest/gtest.h>
+
+namespace jangada::server {
+namespace {
+
+constexpr GroupId kGroup{7};
+constexpr NodeId kOne{1};
+constexpr NodeId kTwo{2};
+
+TEST(LeaderTable, NewsOfAnOlderTermIsIgnored) {
+  LeaderTable table;
+  table.Learn(LeaderHint{.group = kGroup, .leader = kTwo, .term = 5});
+  table.Learn(LeaderHint{.group = kGroup, .leader = kOne, .term = 4});
+  ASSERT_TRUE(table.Find(kGroup));
+  EXPECT_EQ(table.Find(kGroup)->leader, kTwo);
+  table.Forget(kGroup, 4);
+  EXPECT_TRUE(table.Find(kGroup));
+  table.Forget(kGroup, 6);
+  EXPECT_FALSE(table.Find(kGroup));
+}
+
+TEST(LeaderTable, AFullStatusTakesBackWhatItDoesNotList) {
+  LeaderTable table;
+  table.Learn(LeaderHint{.group = kGroup, .leader = kOne, .term = 5});
+  table.Learn(LeaderHint{.group = GroupId{8}, .leader = kTwo, .term = 1});
+  NodeStatus status{.from = kOne, .full = false};
+  table.Learn(status);
+  EXPECT_TRUE(table.Find(kGroup)) << "a change lists only what changed";
+  status.full = true;
+  table.Learn(status);
+  EXPECT_FALSE(table.Find(kGroup));
+  EXPECT_TRUE(table.Find(GroupId{8})) << "another node's leadership";
+}
+
+TEST(LeaderTable, ADeadNodeLeadsNothingUntilItIsHeardAgain) {
+  LeaderTable table;
+  table.Learn(LeaderHint{.group = kGroup, .leader = kOne, .term = 5});
+  table.ForgetNode(kOne);
+  EXPECT_FALSE(table.Find(kGroup));
+  EXPECT_TRUE(table.LedBy(kOne).empty());
+  table.Learn(LeaderHint{.group = kGroup, .leader = kOne, .term = 5});
+  EXPECT_EQ(table.LedBy(kOne).size(), 1U);
+}
+
+}  // namespace
+}  // namespace jangada::server
