@@ -195,14 +195,14 @@ void CheckFounders(Config& config, Problems& problems) {
   std::map<std::string, NodeId> addresses;
   bool listed = false;
   for (const Founder& founder : cluster.founders) {
-    if (!ids.insert(founder.id).second) {
-      problems.push_back("cluster.founders: lists node " + std::to_string(founder.id.value()) +
+    if (!ids.insert(founder.node).second) {
+      problems.push_back("cluster.founders: lists node " + std::to_string(founder.node.value()) +
                          " twice.");
     }
-    if (!addresses.emplace(founder.peer.ToString(), founder.id).second) {
+    if (!addresses.emplace(founder.peer.ToString(), founder.node).second) {
       problems.push_back("cluster.founders: gives " + founder.peer.ToString() + " to two nodes.");
     }
-    if (founder.id != config.self()) continue;
+    if (founder.node != config.self()) continue;
     listed = true;
     if (founder.peer != *config.peer.advertised) {
       problems.push_back("cluster.founders: lists this node (" + self + ") at " +

@@ -14,13 +14,6 @@
 
 namespace jangada::server {
 
-/// One of the nodes that found the cluster, at the address where the other nodes reach it.
-struct Founder {
-  NodeId id;
-  Endpoint peer;
-  friend bool operator==(const Founder&, const Founder&) = default;
-};
-
 /// Plain values; the fields' meaning, units and ranges stand in the table (config.cc), for all
 /// readers.
 struct Config {

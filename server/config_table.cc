@@ -147,7 +147,7 @@ std::string Text(const Option&, const std::vector<Founder>& field) {
   std::string text;
   for (const Founder& founder : field) {
     if (!text.empty()) text += ',';
-    text += std::to_string(founder.id.value()) + "@" + founder.peer.ToString();
+    text += std::to_string(founder.node.value()) + "@" + founder.peer.ToString();
   }
   return text;
 }

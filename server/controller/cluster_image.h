@@ -22,6 +22,13 @@ struct Endpoint {
   friend bool operator==(const Endpoint&, const Endpoint&) = default;
 };
 
+/// A line of `cluster.founders`: one of the nodes that found the cluster, and where the others reach it.
+struct Founder {
+  NodeId node;
+  Endpoint peer;
+  friend bool operator==(const Founder&, const Founder&) = default;
+};
+
 struct NodeInfo {
   NodeId id;
   Uuid disk_id;  // zero: added by the operator, has not registered yet

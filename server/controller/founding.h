@@ -24,13 +24,6 @@
 
 namespace jangada::server {
 
-/// A line of `cluster.founders`.
-struct Founder {
-  NodeId node;
-  Endpoint peer;
-  friend bool operator==(const Founder&, const Founder&) = default;
-};
-
 /// What a node's data folder says of it. Empty: `founding` is empty and `cluster_id` is zero.
 struct NodeIdentity {
   NodeId node;
