@@ -79,12 +79,13 @@ struct OffsetAndTime {
   int64_t timestamp_ms = -1;
 };
 
-/// What retention needs to know, oldest first: a sparse row about every 64 KiB of log.
+/// What retention needs to know, oldest first: a sparse row about every 64 KiB of log. The first row may
+/// begin below the first entry held (rows are trimmed whole); the last one is that of the open stretch.
 struct SparseRow {
   int64_t base_offset = 0;
   raft::Index index = 0;
   int64_t max_timestamp_ms = -1;  // over all records from the log's start up to the next row
-  int64_t bytes_before = 0;       // of all entries since the group was made, before this row's
+  int64_t bytes_before = 0;       // Entry::size() of all entries since the group was made, before this row's
 };
 
 class LogStore {
@@ -94,16 +95,27 @@ class LogStore {
   // ---- start ----
   /// Every group on the disk. Once, before the first write; blocks.
   virtual Result<std::vector<GroupState>> Load() = 0;
+  /// Groups may be missing altogether from what Load gave, because the disk lost them: a group made while
+  /// this is true is durably `damaged` from its first write on, since it may have voted and acknowledged
+  /// before. Ends with ForgetLostGroups, once the node has again made every group it is known to hold.
+  virtual bool may_have_lost_groups() const { return false; }
+  virtual void ForgetLostGroups(Executor& reply_to, Callback<Status> done) = 0;
+  /// What a restart would find of one group, so that its replica can start again in place after
+  /// kDataCorrupt. kNotFound: the store holds nothing of it. After every earlier write of the group.
+  virtual void Reload(GroupId group, Executor& reply_to, Callback<Result<GroupState>> done) = 0;
 
   // ---- write ----
   /// Atomic and synced before `done`. Writes of many groups and shards are merged into one sync.
   /// An error is final: nothing is known of the disk any more and the node must stop (kIoError), except
-  /// kDiskFull, after which nothing of this write was kept and later writes may succeed.
+  /// two, after which nothing of this write was kept: kDiskFull (later writes may succeed; writes without
+  /// entries or checkpoints of a leader are never refused so), and kDataCorrupt (the group was found
+  /// damaged: restart its replica from Reload). Every entry's base_offset is assigned.
   virtual void Persist(GroupWrite write, Executor& reply_to, Callback<Status> done) = 0;
 
   // ---- read; answers are at most `max_bytes` but at least one entry, where there is one ----
   /// Entries first..last, or a prefix of them. kNotFound: `first` was trimmed, or is not yet synced.
-  /// kDataCorrupt: an entry in the range fails its checks; the group is then marked damaged on disk.
+  /// kDataCorrupt: an entry in the range fails its checks. The group is then marked damaged on disk, its log
+  /// is cut before the damage, and every write is refused until Reload.
   virtual void Read(GroupId group, raft::IndexRange range, size_t max_bytes, Executor& reply_to,
                     Callback<Result<std::vector<raft::Entry>>> done) = 0;
   /// From the kRecords entry that holds `offset` on, kRecords entries only, up to index `last`.
