@@ -1,0 +1,253 @@
+#include "server/transport/peer_transport.h"
+
+#include <grpcpp/grpcpp.h>
+#include <netdb.h>
+#include <spdlog/spdlog.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include <atomic>
+#include <cerrno>
+#include <condition_variable>
+#include <cstring>
+#include <mutex>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "base/check.h"
+#include "server/runtime/shard.h"
+#include "server/transport/peer_calls.h"
+#include "server/transport/peer_context.h"
+#include "server/transport/peer_link.h"
+#include "server/transport/raft_service.h"
+
+namespace jangada::server {
+namespace {
+
+/// A message that no Flush() took leaves after this.
+constexpr int64_t kFlushAnywayUs = 2'000;
+
+using Links = std::map<NodeId, std::shared_ptr<PeerLink>>;
+
+/// Why the address cannot be listened on, which gRPC does not say. Empty: it can.
+std::string WhyNotListen(const Endpoint& endpoint) {
+  addrinfo hints{};
+  hints.ai_socktype = SOCK_STREAM;
+  hints.ai_flags = AI_PASSIVE;
+  addrinfo* found = nullptr;
+  const std::string port = std::to_string(endpoint.port);
+  if (const int error = getaddrinfo(endpoint.host.c_str(), port.c_str(), &hints, &found)) {
+    return gai_strerror(error);
+  }
+  const std::unique_ptr<addrinfo, void (*)(addrinfo*)> addresses(found, freeaddrinfo);
+  const int fd = socket(found->ai_family, found->ai_socktype | SOCK_CLOEXEC, 0);
+  if (fd < 0) return std::strerror(errno);
+  const int on = 1;
+  setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on);
+  const int bound = bind(fd, found->ai_addr, found->ai_addrlen);
+  const int listening = bound == 0 ? listen(fd, 1) : bound;
+  const std::string why = listening == 0 ? "" : std::strerror(errno);
+  close(fd);
+  return why;
+}
+
+}  // namespace
+
+struct PeerTransport::Impl {
+  Impl(const PeerIdentity& identity, PeerSink& sink)
+      : context(identity, sink, executor),
+        service(context, [this](NodeId peer) { OnAdmitted(peer); }) {}
+
+  std::shared_ptr<const Links> links() const {
+    const std::lock_guard lock(mutex);
+    return links_now;
+  }
+
+  std::shared_ptr<PeerLink> FindLink(NodeId node) const {
+    const std::shared_ptr<const Links> all = links();
+    const auto found = all->find(node);
+    return found == all->end() ? nullptr : found->second;
+  }
+
+  /// A peer that dials us is there: no reason to wait before we dial it.
+  void OnAdmitted(NodeId peer) {
+    if (const auto link = FindLink(peer)) {
+      executor.Post([link] { link->Nudge(); });
+    }
+  }
+
+  void Queue(NodeId to, Lane lane, Outgoing item) {
+    const auto link = FindLink(to);
+    if (link == nullptr) {
+      ++context.messages_dropped;
+      return;
+    }
+    link->Send(lane, std::move(item));
+    waiting = true;
+    if (flush_armed.exchange(true)) return;
+    executor.Post([this] {
+      executor.After(kFlushAnywayUs, [this] {
+        flush_armed = false;
+        Flush();
+      });
+    });
+  }
+
+  void Flush() {
+    if (!waiting.load(std::memory_order_relaxed) || !waiting.exchange(false)) return;
+    for (const auto& [peer, link] : *links()) link->Flush();
+  }
+
+  std::shared_ptr<PeerLink> MakeLink(NodeId peer, const Endpoint& endpoint) {
+    auto link = std::make_shared<PeerLink>(context, peer, endpoint);
+    ++live_links;
+    executor.Post([link] { link->Start(); });
+    return link;
+  }
+
+  void StopLink(const std::shared_ptr<PeerLink>& link) {
+    executor.Post([this, link] {
+      link->Stop([this] {
+        const std::lock_guard lock(mutex);
+        if (--live_links == 0) no_links.notify_all();
+      });
+    });
+  }
+
+  Shard executor{"peers"};
+  PeerContext context;
+  RaftService service;
+  PeerCalls calls{context};
+  std::unique_ptr<grpc::Server> server;
+  int port = 0;
+
+  std::atomic<bool> waiting = false;      // something was queued since the last flush
+  std::atomic<bool> flush_armed = false;  // a flush of our own will come
+  std::atomic<bool> stopping = false;
+
+  mutable std::mutex mutex;
+  std::shared_ptr<const Links> links_now = std::make_shared<Links>();  // replaced, never changed
+  size_t live_links = 0;  // those in links_now, and those that are being stopped
+  std::condition_variable no_links;
+};
+
+PeerTransport::PeerTransport(const PeerIdentity& identity, PeerSink& sink)
+    : impl_(std::make_unique<Impl>(identity, sink)) {
+  impl_->executor.Start();
+}
+
+PeerTransport::~PeerTransport() { Shutdown(); }
+
+Status PeerTransport::Start(const Endpoint& listen) {
+  CHECK(impl_->server == nullptr);
+  if (const std::string why = WhyNotListen(listen); !why.empty()) {
+    return Error{ErrorCode::kFailedPrecondition,
+                 "cannot listen for peers on " + listen.ToString() + " (" + why +
+                     "); stop the process that holds the port, or set another one"};
+  }
+  grpc::ServerBuilder builder;
+  for (const auto& [name, value] : CommonChannelArguments())
+    builder.AddChannelArgument(name, value);
+  // gRPC's default lets a second server start on a busy port and silently share it.
+  builder.AddChannelArgument(GRPC_ARG_ALLOW_REUSEPORT, 0);
+  builder.AddListeningPort(listen.ToString(), grpc::InsecureServerCredentials(), &impl_->port);
+  builder.RegisterService(&impl_->service);
+  impl_->server = builder.BuildAndStart();
+  if (impl_->server == nullptr || impl_->port == 0) {
+    return Error{ErrorCode::kFailedPrecondition,
+                 "cannot listen for peers on " + listen.ToString() +
+                     "; stop the process that holds the port, or set another one"};
+  }
+  spdlog::info("listening for peers address={}:{}", listen.host, impl_->port);
+  return {};
+}
+
+uint16_t PeerTransport::port() const {
+  CHECK(impl_->server != nullptr);
+  return static_cast<uint16_t>(impl_->port);
+}
+
+void PeerTransport::Shutdown() {
+  if (impl_->stopping.exchange(true)) return;
+  SetPeers({});
+  {
+    std::unique_lock lock(impl_->mutex);
+    impl_->no_links.wait(lock, [this] { return impl_->live_links == 0; });
+  }
+  impl_->calls.Shutdown();
+  if (impl_->server != nullptr) impl_->server->Shutdown(std::chrono::system_clock::now());
+  impl_->executor.Stop();
+}
+
+void PeerTransport::SetIdentity(const PeerIdentity& identity) {
+  CHECK_EQ(identity.node, impl_->context.self);
+  impl_->context.SetIdentity(identity);
+  impl_->service.JudgeAgain();
+}
+
+void PeerTransport::SetPeers(const std::map<NodeId, Endpoint>& peers) {
+  {
+    const std::lock_guard lock(impl_->mutex);
+    const Links& before = *impl_->links_now;
+    auto after = std::make_shared<Links>();
+    for (const auto& [peer, endpoint] : peers) {
+      if (peer == impl_->context.self || impl_->stopping) continue;
+      const auto known = before.find(peer);
+      const bool stays = known != before.end() && known->second->endpoint() == endpoint;
+      after->emplace(peer, stays ? known->second : impl_->MakeLink(peer, endpoint));
+    }
+    for (const auto& [peer, link] : before) {
+      const auto kept = after->find(peer);
+      if (kept == after->end() || kept->second != link) impl_->StopLink(link);
+    }
+    impl_->links_now = std::move(after);
+  }
+  impl_->service.JudgeAgain();
+}
+
+void PeerTransport::Send(GroupId group, raft::Message message) {
+  if (impl_->stopping) return;
+  const NodeId to = message.to;
+  if (to == impl_->context.self)
+    return impl_->context.sink.OnPeerMessage(group, std::move(message));
+  const Lane lane = LaneOf(message);
+  impl_->Queue(to, lane, Outgoing{group, std::move(message)});
+}
+
+void PeerTransport::Flush() { impl_->Flush(); }
+
+void PeerTransport::SendStatus(NodeId to, const NodeStatus& status) {
+  if (impl_->stopping) return;
+  if (to == impl_->context.self) return impl_->context.sink.OnPeerStatus(status);
+  impl_->Queue(to, Lane::kControl, Outgoing{GroupId(), status});
+}
+
+void PeerTransport::Call(NodeId to, PeerCall call, int64_t timeout_us,
+                         Callback<Result<Bytes>> done) {
+  if (to == impl_->context.self) {
+    return impl_->calls.AskSelf(std::move(call), timeout_us, std::move(done));
+  }
+  if (impl_->stopping) {
+    return done(Error{ErrorCode::kShuttingDown, "this node is shutting down"});
+  }
+  const auto link = impl_->FindLink(to);
+  if (link == nullptr) {
+    return done(Error{ErrorCode::kUnavailable,
+                      "node " + std::to_string(to.value()) + " is not a node that this one knows"});
+  }
+  Result<std::shared_ptr<v1::Peer::Stub>> stub = link->stub();
+  if (!stub.ok()) return done(stub.error());
+  impl_->calls.Ask(*std::move(stub), to, std::move(call), timeout_us, std::move(done));
+}
+
+PeerTransport::Counters PeerTransport::counters() const {
+  const PeerContext& context = impl_->context;
+  return {.frames_sent = context.frames_sent,
+          .messages_sent = context.messages_sent,
+          .messages_received = context.messages_received,
+          .messages_dropped = context.messages_dropped,
+          .messages_malformed = context.messages_malformed};
+}
+
+}  // namespace jangada::server

@@ -1,0 +1,367 @@
+#include "server/transport/wire.h"
+
+#include <algorithm>
+#include <limits>
+#include <string>
+#include <type_traits>
+
+#include "base/check.h"
+
+namespace jangada::server::wire {
+namespace {
+
+// ---- out ----
+
+void EncodePosition(const raft::Position& position, v1::PeerPosition* out) {
+  out->set_index(position.index);
+  out->set_term(position.term);
+}
+
+/// One overload a kind of message; heartbeats are not among them, they travel field by field.
+struct BodyEncoder {
+  v1::PeerMessage* out;
+
+  void operator()(const raft::VoteRequest& body) const {
+    v1::PeerVoteRequest* request = out->mutable_vote_request();
+    request->set_pre_vote(body.pre_vote);
+    request->set_transfer(body.transfer);
+    EncodePosition(body.last, request->mutable_last());
+  }
+  void operator()(const raft::VoteReply& body) const {
+    v1::PeerVoteReply* reply = out->mutable_vote_reply();
+    reply->set_pre_vote(body.pre_vote);
+    reply->set_granted(body.granted);
+  }
+  void operator()(const raft::AppendRequest& body) const {
+    v1::PeerAppendRequest* request = out->mutable_append_request();
+    EncodePosition(body.prev, request->mutable_prev());
+    request->set_commit(body.commit);
+    for (const raft::Entry& entry : body.entries) {
+      v1::PeerEntry* encoded = request->add_entries();
+      encoded->set_term(entry.term);
+      encoded->set_type(static_cast<uint32_t>(entry.type));
+      encoded->set_base_offset(entry.base_offset);
+      encoded->set_record_count(entry.record_count);
+      encoded->set_payload(entry.payload.data(), entry.payload.size());
+    }
+  }
+  void operator()(const raft::AppendReply& body) const {
+    v1::PeerAppendReply* reply = out->mutable_append_reply();
+    reply->set_accepted(body.accepted);
+    reply->set_match(body.match);
+    reply->set_rejected(body.rejected);
+    EncodePosition(body.hint, reply->mutable_hint());
+    reply->set_refill(body.refill);
+  }
+  void operator()(const raft::InstallSnapshot& body) const {
+    v1::PeerInstallSnapshot* install = out->mutable_install_snapshot();
+    EncodePosition(body.meta.last, install->mutable_last());
+    install->set_membership_index(body.meta.membership.index);
+    const raft::Membership& members = body.meta.membership.membership;
+    for (NodeId node : members.voters) install->add_voters(node.value());
+    for (NodeId node : members.outgoing) install->add_outgoing(node.value());
+    for (NodeId node : members.learners) install->add_learners(node.value());
+    install->set_data(body.data.data(), body.data.size());
+  }
+  void operator()(const raft::TimeoutNow&) const { out->mutable_timeout_now(); }
+  void operator()(const raft::Heartbeat&) const { CHECK(false); }
+  void operator()(const raft::HeartbeatReply&) const { CHECK(false); }
+};
+
+void EncodeMessage(GroupId group, const raft::Message& message, v1::PeerFrame* frame) {
+  if (const auto* heartbeat = std::get_if<raft::Heartbeat>(&message.body)) {
+    v1::PeerHeartbeats* all = frame->mutable_heartbeats();
+    all->add_group(group.value());
+    all->add_term(message.term);
+    all->add_commit(heartbeat->commit);
+    all->add_read_id(heartbeat->read_id);
+  } else if (const auto* reply = std::get_if<raft::HeartbeatReply>(&message.body)) {
+    v1::PeerHeartbeatReplies* all = frame->mutable_heartbeat_replies();
+    all->add_group(group.value());
+    all->add_term(message.term);
+    all->add_read_id(reply->read_id);
+    all->add_last(reply->last);
+  } else {
+    v1::PeerMessage* out = frame->add_messages();
+    out->set_group(group.value());
+    out->set_term(message.term);
+    out->set_heartbeats_before(static_cast<uint32_t>(frame->heartbeats().group_size()));
+    out->set_heartbeat_replies_before(
+        static_cast<uint32_t>(frame->heartbeat_replies().group_size()));
+    std::visit(BodyEncoder{out}, message.body);
+  }
+}
+
+void EncodeStatus(const NodeStatus& status, v1::PeerStatus* out) {
+  out->set_full(status.full);
+  for (const LeaderHint& hint : status.leaders) {
+    out->add_group(hint.group.value());
+    out->add_leader(hint.leader.value());
+    out->add_term(hint.term);
+  }
+  out->set_disk_free_bytes(status.disk_free_bytes);
+  out->set_accepts_produce(status.accepts_produce);
+  out->set_draining(status.draining);
+}
+
+// ---- in ----
+
+raft::Position DecodePosition(const v1::PeerPosition& position) {
+  return {position.index(), position.term()};
+}
+
+/// Takes over the string's memory.
+Bytes TakeBytes(std::string* from) { return Bytes(std::move(*from)); }
+
+std::optional<raft::Entry> DecodeEntry(v1::PeerEntry* entry) {
+  if (entry->type() > static_cast<uint32_t>(raft::EntryType::kCommand)) return std::nullopt;
+  const auto type = static_cast<raft::EntryType>(entry->type());
+  const int32_t count = entry->record_count();
+  if (count < 0 || (count > 0 && type != raft::EntryType::kRecords)) return std::nullopt;
+  if (entry->base_offset() < raft::kUnassignedOffset) return std::nullopt;
+  if (entry->base_offset() > std::numeric_limits<int64_t>::max() - count) return std::nullopt;
+  return raft::Entry{.term = entry->term(),
+                     .type = type,
+                     .base_offset = entry->base_offset(),
+                     .record_count = count,
+                     .payload = TakeBytes(entry->mutable_payload())};
+}
+
+std::optional<raft::AppendRequest> DecodeAppend(raft::Term term, v1::PeerAppendRequest* request) {
+  raft::AppendRequest body{
+      .prev = DecodePosition(request->prev()), .entries = {}, .commit = request->commit()};
+  const auto count = static_cast<uint64_t>(request->entries_size());
+  if (body.prev.index > std::numeric_limits<uint64_t>::max() - count) return std::nullopt;
+  body.entries.reserve(count);
+  raft::Position last = body.prev;
+  for (v1::PeerEntry& encoded : *request->mutable_entries()) {
+    std::optional<raft::Entry> entry = DecodeEntry(&encoded);
+    // A leader's log holds no term above its own, and terms never go back along it.
+    if (!entry || entry->term < last.term || entry->term > term) return std::nullopt;
+    entry->index = last.index + 1;
+    last = entry->position();
+    body.entries.push_back(*std::move(entry));
+  }
+  return body;
+}
+
+/// Sorted and without repeats, as raft::Membership wants it.
+template <class Ids>
+bool DecodeNodes(const Ids& ids, std::vector<NodeId>* out) {
+  for (int32_t id : ids) {
+    if (id < 1 || (!out->empty() && out->back() >= NodeId(id))) return false;
+    out->push_back(NodeId(id));
+  }
+  return true;
+}
+
+std::optional<raft::InstallSnapshot> DecodeInstall(v1::PeerInstallSnapshot* install) {
+  raft::InstallSnapshot body;
+  body.meta.last = DecodePosition(install->last());
+  body.meta.membership.index = install->membership_index();
+  raft::Membership& members = body.meta.membership.membership;
+  if (!DecodeNodes(install->voters(), &members.voters) ||
+      !DecodeNodes(install->outgoing(), &members.outgoing) ||
+      !DecodeNodes(install->learners(), &members.learners)) {
+    return std::nullopt;
+  }
+  if (members.voters.empty() || body.meta.last.index == 0) return std::nullopt;
+  if (body.meta.membership.index > body.meta.last.index) return std::nullopt;
+  body.data = TakeBytes(install->mutable_data());
+  return body;
+}
+
+std::optional<raft::Message> DecodeMessage(NodeId from, NodeId to, v1::PeerMessage* message) {
+  raft::Message out{.from = from, .to = to, .term = message->term(), .body = raft::TimeoutNow{}};
+  switch (message->body_case()) {
+    case v1::PeerMessage::kVoteRequest: {
+      const v1::PeerVoteRequest& body = message->vote_request();
+      out.body = raft::VoteRequest{body.pre_vote(), body.transfer(), DecodePosition(body.last())};
+      return out;
+    }
+    case v1::PeerMessage::kVoteReply:
+      out.body = raft::VoteReply{message->vote_reply().pre_vote(), message->vote_reply().granted()};
+      return out;
+    case v1::PeerMessage::kAppendRequest: {
+      auto body = DecodeAppend(out.term, message->mutable_append_request());
+      if (!body) return std::nullopt;
+      out.body = *std::move(body);
+      return out;
+    }
+    case v1::PeerMessage::kAppendReply: {
+      const v1::PeerAppendReply& body = message->append_reply();
+      out.body = raft::AppendReply{body.accepted(), body.match(), body.rejected(),
+                                   DecodePosition(body.hint()), body.refill()};
+      return out;
+    }
+    case v1::PeerMessage::kInstallSnapshot: {
+      auto body = DecodeInstall(message->mutable_install_snapshot());
+      if (!body) return std::nullopt;
+      out.body = *std::move(body);
+      return out;
+    }
+    case v1::PeerMessage::kTimeoutNow: return out;
+    case v1::PeerMessage::BODY_NOT_SET: return std::nullopt;  // a kind of a later version
+  }
+  return std::nullopt;
+}
+
+/// Walks the heartbeats and the replies of one frame, each in its order.
+class HeartbeatReader {
+ public:
+  HeartbeatReader(NodeId from, NodeId to, const v1::PeerFrame& frame, Incoming* out)
+      : from_(from),
+        to_(to),
+        heartbeats_(frame.heartbeats()),
+        replies_(frame.heartbeat_replies()),
+        out_(out) {
+    const int heartbeats = heartbeats_.group_size();
+    if (heartbeats_.term_size() == heartbeats && heartbeats_.commit_size() == heartbeats &&
+        heartbeats_.read_id_size() == heartbeats) {
+      heartbeat_count_ = heartbeats;
+    } else {
+      ++out_->malformed;
+    }
+    const int replies = replies_.group_size();
+    if (replies_.term_size() == replies && replies_.read_id_size() == replies &&
+        replies_.last_size() == replies) {
+      reply_count_ = replies;
+    } else {
+      ++out_->malformed;
+    }
+  }
+
+  int total() const { return heartbeat_count_ + reply_count_; }
+
+  /// Those that come before position `heartbeats` and `replies`, where not yet read.
+  void ReadUpTo(uint32_t heartbeats, uint32_t replies) {
+    for (; heartbeat_ < heartbeat_count_ && static_cast<uint32_t>(heartbeat_) < heartbeats;
+         ++heartbeat_) {
+      Add(heartbeats_.group(heartbeat_), heartbeats_.term(heartbeat_),
+          raft::Heartbeat{heartbeats_.commit(heartbeat_), heartbeats_.read_id(heartbeat_)});
+    }
+    for (; reply_ < reply_count_ && static_cast<uint32_t>(reply_) < replies; ++reply_) {
+      Add(replies_.group(reply_), replies_.term(reply_),
+          raft::HeartbeatReply{replies_.read_id(reply_), replies_.last(reply_)});
+    }
+  }
+
+ private:
+  template <class Body>
+  void Add(uint64_t group, raft::Term term, Body body) {
+    out_->messages.emplace_back(
+        GroupId(group), raft::Message{.from = from_, .to = to_, .term = term, .body = body});
+  }
+
+  const NodeId from_;
+  const NodeId to_;
+  const v1::PeerHeartbeats& heartbeats_;
+  const v1::PeerHeartbeatReplies& replies_;
+  Incoming* const out_;
+  int heartbeat_count_ = 0;
+  int reply_count_ = 0;
+  int heartbeat_ = 0;
+  int reply_ = 0;
+};
+
+std::optional<NodeStatus> DecodeStatus(NodeId from, const v1::PeerStatus& status) {
+  const int count = status.group_size();
+  if (status.leader_size() != count || status.term_size() != count) return std::nullopt;
+  NodeStatus out{.from = from,
+                 .full = status.full(),
+                 .leaders = {},
+                 .disk_free_bytes = status.disk_free_bytes(),
+                 .accepts_produce = status.accepts_produce(),
+                 .draining = status.draining()};
+  out.leaders.reserve(count);
+  for (int i = 0; i < count; ++i) {
+    if (status.leader(i) < 1) return std::nullopt;
+    out.leaders.push_back({GroupId(status.group(i)), NodeId(status.leader(i)), status.term(i)});
+  }
+  return out;
+}
+
+}  // namespace
+
+void EncodeIdentity(const PeerIdentity& identity, v1::PeerIdentity* out) {
+  out->set_protocol_version(identity.protocol_version);
+  out->set_cluster_id(identity.cluster_id.Raw());
+  out->set_node_id(identity.node.value());
+  out->set_disk_id(identity.disk_id.Raw());
+}
+
+std::optional<PeerIdentity> DecodeIdentity(const v1::PeerIdentity& identity) {
+  const std::optional<Uuid> cluster_id = Uuid::FromRaw(identity.cluster_id());
+  const std::optional<Uuid> disk_id = Uuid::FromRaw(identity.disk_id());
+  if (!cluster_id || !disk_id || identity.node_id() < 1) return std::nullopt;
+  return PeerIdentity{.protocol_version = identity.protocol_version(),
+                      .cluster_id = *cluster_id,
+                      .node = NodeId(identity.node_id()),
+                      .disk_id = *disk_id};
+}
+
+v1::PeerLane EncodeLane(Lane lane) {
+  switch (lane) {
+    case Lane::kControl: return v1::PEER_LANE_CONTROL;
+    case Lane::kBulk: return v1::PEER_LANE_BULK;
+    case Lane::kSnapshot: return v1::PEER_LANE_SNAPSHOT;
+  }
+  return v1::PEER_LANE_UNSPECIFIED;
+}
+
+std::optional<Lane> DecodeLane(v1::PeerLane lane) {
+  for (Lane known : kLanes) {
+    if (EncodeLane(known) == lane) return known;
+  }
+  return std::nullopt;
+}
+
+void EncodeFrame(const std::vector<Outgoing>& batch, v1::PeerFrame* frame) {
+  for (const Outgoing& item : batch) {
+    if (const auto* message = std::get_if<raft::Message>(&item.content)) {
+      EncodeMessage(item.group, *message, frame);
+    } else {
+      EncodeStatus(std::get<NodeStatus>(item.content), frame->add_statuses());
+    }
+  }
+}
+
+Incoming DecodeFrame(NodeId from, NodeId to, v1::PeerFrame* frame) {
+  Incoming in;
+  HeartbeatReader heartbeats(from, to, *frame, &in);
+  in.messages.reserve(static_cast<size_t>(heartbeats.total() + frame->messages_size()));
+  for (v1::PeerMessage& message : *frame->mutable_messages()) {
+    heartbeats.ReadUpTo(message.heartbeats_before(), message.heartbeat_replies_before());
+    if (auto decoded = DecodeMessage(from, to, &message)) {
+      in.messages.emplace_back(GroupId(message.group()), *std::move(decoded));
+    } else {
+      ++in.malformed;
+    }
+  }
+  constexpr uint32_t kAll = std::numeric_limits<uint32_t>::max();
+  heartbeats.ReadUpTo(kAll, kAll);
+  for (const v1::PeerStatus& status : frame->statuses()) {
+    if (auto decoded = DecodeStatus(from, status)) {
+      in.statuses.push_back(*std::move(decoded));
+    } else {
+      ++in.malformed;
+    }
+  }
+  return in;
+}
+
+void EncodeError(const Error& error, v1::PeerAnswer* out) {
+  out->set_error_code(ErrorCodeName(error.code));
+  out->set_error_message(error.message);
+}
+
+Error DecodeError(const v1::PeerAnswer& answer) {
+  for (int code = 0; code <= static_cast<int>(ErrorCode::kInternal); ++code) {
+    if (answer.error_code() == ErrorCodeName(static_cast<ErrorCode>(code))) {
+      return Error{static_cast<ErrorCode>(code), answer.error_message()};
+    }
+  }
+  return Error{ErrorCode::kInternal, answer.error_message()};
+}
+
+}  // namespace jangada::server::wire
