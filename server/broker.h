@@ -17,7 +17,6 @@
 #include "base/bytes.h"
 #include "base/callback.h"
 #include "base/result.h"
-#include "raft/raft.h"
 #include "server/controller/cluster_image.h"
 
 namespace jangada::server {

@@ -1,0 +1,83 @@
+#!/usr/bin/env bash
+# Everything that must hold before a change lands: format, lint, include and house rules, build, tests.
+#
+#   scripts/check.sh [--all] [--sanitize] [--fix]
+#
+#   --all        lint every file, not only those changed since the last commit of the upstream branch
+#   --sanitize   also build and test with AddressSanitizer and UndefinedBehaviorSanitizer, and, for the targets
+#                that link neither gRPC nor RocksDB, with ThreadSanitizer
+#   --fix        write the format instead of checking it
+#
+# Goes through all parts and says at the end which failed. Exit: 0 all is well, 1 not, 2 wrong arguments.
+set -euo pipefail
+source "$(dirname "${BASH_SOURCE[0]}")/lib/common.sh"
+
+readonly LINT_SECONDS_PER_FILE=180
+
+all=false sanitize=false fix=false
+for argument in "$@"; do
+  case "$argument" in
+    --all) all=true ;;
+    --sanitize) sanitize=true ;;
+    --fix) fix=true ;;
+    -h | --help) print_help; exit 0 ;;
+    *) usage_error "$argument is not an option of this command." ;;
+  esac
+done
+cd "$ROOT"
+
+failed=()
+part() {
+  local name="$1" started=$SECONDS
+  shift
+  say "$name ..."
+  if "$@"; then
+    say "$name: good ($((SECONDS - started)) s)"
+  else
+    say "$name: FAILED ($((SECONDS - started)) s)"
+    failed+=("$name")
+  fi
+}
+
+sources() {
+  find base raft storage server client tests \( -name '*.h' -o -name '*.cc' \) -type f | sort
+}
+
+check_format() {
+  if $fix; then sources | xargs clang-format -i; fi
+  sources | xargs clang-format --dry-run --Werror
+}
+
+# What differs from the branch that this one follows, or from the commit before where it follows none.
+changed_sources() {
+  local base
+  if $all || ! git rev-parse --verify -q HEAD >/dev/null 2>&1; then
+    sources | grep '\.cc$'
+    return
+  fi
+  base="$(git merge-base HEAD '@{upstream}' 2>/dev/null || git rev-parse -q --verify 'HEAD~1' || git rev-parse HEAD)"
+  { git diff --name-only --diff-filter=d "$base" -- '*.cc'; git ls-files -o --exclude-standard -- '*.cc'; } |
+    sort -u
+}
+
+check_lint() {
+  local files
+  files="$(changed_sources)"
+  [[ -n "$files" ]] || return 0
+  printf '%s\n' "$files" | xargs -P "$(nproc)" -n 1 \
+    timeout "$LINT_SECONDS_PER_FILE" clang-tidy --quiet -p build/release 2>/dev/null
+}
+
+part "set-up" scripts/setup.sh --lint
+part "format" check_format
+part "include and house rules" python3 tests/house/house_test.py
+part "build" scripts/build.sh release
+part "lint" check_lint
+part "tests" scripts/test.sh release
+if $sanitize; then
+  part "tests with AddressSanitizer and UndefinedBehaviorSanitizer" scripts/test.sh asan
+  part "tests with ThreadSanitizer" scripts/test.sh tsan
+fi
+
+((${#failed[@]} == 0)) || die "failed: $(printf '%s; ' "${failed[@]}" | sed 's/; $//')"
+say "all is well"
