@@ -1,4 +1,5 @@
-// What the members of a group say to each other. Plain values; proto/jangada/v1/peer.proto carries them.
+// What the members of a group say to each other. Plain values; proto/jangada/v1/peer.proto carries
+// them.
 #pragma once
 
 #include <cstdint>
@@ -11,8 +12,9 @@ namespace jangada::raft {
 
 struct VoteRequest {
   bool pre_vote = false;  // asks "would you?"; changes nothing at the receiver (thesis 9.6)
-  bool transfer = false;  // the leader asked for this election: leader stickiness does not apply (thesis 4.2.3)
-  Position last;          // the candidate's last entry
+  bool transfer =
+      false;  // the leader asked for this election: leader stickiness does not apply (thesis 4.2.3)
+  Position last{};  // the candidate's last entry
 };
 
 struct VoteReply {
@@ -21,7 +23,7 @@ struct VoteReply {
 };
 
 struct AppendRequest {
-  Position prev;
+  Position prev{};
   std::vector<Entry> entries;
   Index commit = 0;
 };
@@ -33,19 +35,21 @@ struct AppendReply {
   /// Rejected: the `prev` that did not match, and a position to try next: the follower's last entry
   /// whose term is at most prev's term (one round trip a term, not an entry).
   Index rejected = 0;
-  Position hint;
-  /// Rejected: this replica lost entries that it once acknowledged (a damaged disk). Forget what it matched.
+  Position hint{};
+  /// Rejected: this replica lost entries that it once acknowledged (a damaged disk). Forget what it
+  /// matched.
   bool refill = false;
 };
 
 struct Heartbeat {
-  Index commit = 0;       // never beyond what this follower is known to hold
-  uint64_t read_id = 0;   // the newest read that waits for this round; 0: none
+  Index commit = 0;      // never beyond what this follower is known to hold
+  uint64_t read_id = 0;  // the newest read that waits for this round; 0: none
 };
 
 struct HeartbeatReply {
   uint64_t read_id = 0;
-  Index last = 0;         // the follower's last synced index: a lost append is noticed at the next heartbeat
+  Index last =
+      0;  // the follower's last synced index: a lost append is noticed at the next heartbeat
 };
 
 /// The shell attaches the checkpoint's bytes when it sends it and takes them off when it arrives.
@@ -59,7 +63,9 @@ struct TimeoutNow {};  // campaign at once (thesis 3.10)
 struct Message {
   NodeId from;
   NodeId to;
-  Term term = 0;  // the sender's; for a pre-vote request the term it would campaign in
+  /// The sender's; for a pre-vote request and its grant the term that the candidate would campaign
+  /// in.
+  Term term = 0;
   std::variant<VoteRequest, VoteReply, AppendRequest, AppendReply, Heartbeat, HeartbeatReply,
                InstallSnapshot, TimeoutNow>
       body;

@@ -22,10 +22,11 @@ struct RoleChange {
   friend bool operator==(const RoleChange&, const RoleChange&) = default;
 };
 
-/// Send entries first..last (or fewer: at most max_bytes, at least one) to `to`. The shell reads them,
-/// sends one AppendRequest and calls OnSent with the last index that it attached. An empty range is
-/// sent as it is (a probe, or news of the commit index). If part of the range is gone (truncated or
-/// trimmed) by the time it is read, the shell drops the order and calls OnSent with first - 1.
+/// Send entries first..last (or fewer: at most max_bytes, at least one) to `to`. The shell reads
+/// them, sends one AppendRequest and calls OnSent with the last index that it attached. An empty
+/// range is sent as it is (a probe, or news of the commit index). If part of the range is gone
+/// (truncated or trimmed) by the time it is read, the shell drops the order and calls OnSent with
+/// first - 1.
 struct Replicate {
   NodeId to;
   Term term = 0;
@@ -43,8 +44,8 @@ struct SendSnapshot {
   Term term = 0;
 };
 
-/// The answer to ReadIndex(): once `index` is applied, a read sees everything acknowledged before the
-/// call. granted = false: leadership was lost first; nothing may be read.
+/// The answer to ReadIndex(): once `index` is applied, a read sees everything acknowledged before
+/// the call. granted = false: leadership was lost first; nothing may be read.
 struct ReadGrant {
   uint64_t read_id = 0;
   bool granted = false;
@@ -73,13 +74,17 @@ struct Ready {
   // 3. Must wait for (1): every message that promises durability.
   std::vector<Message> messages_after_persist;
 
-  // 4. Independent of (1). Committed entries are synced on a quorum, so they may be applied at once.
+  // 4. Independent of (1). Committed entries are synced on a quorum, so they may be applied at
+  // once.
   IndexRange committed;  // newly committed, in order, each index exactly once
   std::vector<ReadGrant> reads;
   std::optional<RoleChange> role_change;
 
-  /// Whether (1) holds anything; if not, OnPersisted is not called for it and (3) may leave at once.
-  bool NeedsPersist() const { return hard_state.has_value() || !entries.empty() || install.has_value(); }
+  /// Whether (1) holds anything; if not, OnPersisted is not called for it and (3) may leave at
+  /// once.
+  bool NeedsPersist() const {
+    return hard_state.has_value() || !entries.empty() || install.has_value();
+  }
 };
 
 }  // namespace jangada::raft

@@ -14,7 +14,8 @@ namespace jangada::raft {
 
 using Term = uint64_t;   // 0: before any election
 using Index = uint64_t;  // the first entry has index 1; 0 is "before the log"
-using Ticks = uint64_t;  // the core's clock: ticks since an arbitrary origin; the shell decides how long one is
+using Ticks = uint64_t;  // the core's clock: ticks since an arbitrary origin; the shell decides how
+                         // long one is
 
 /// One place in a log. Two logs that share a position share all before it (Log Matching).
 struct Position {
@@ -43,12 +44,13 @@ struct Entry {
   Index index = 0;
   Term term = 0;
   EntryType type = EntryType::kNoop;
-  /// Offset of the first record, and for entries without records the offset that comes next, so that
-  /// base_offset + record_count is always the end of the log after this entry. Assigned by the shell
-  /// before the entry is written; the core leaves kUnassignedOffset in the entries it makes itself.
+  /// Offset of the first record, and for entries without records the offset that comes next, so
+  /// that base_offset + record_count is always the end of the log after this entry. Assigned by the
+  /// shell before the entry is written; the core leaves kUnassignedOffset in the entries it makes
+  /// itself.
   int64_t base_offset = kUnassignedOffset;
   int32_t record_count = 0;
-  Bytes payload;
+  Bytes payload{};
 
   Position position() const { return {index, term}; }
   /// What the entry counts for in windows and batches, in bytes.
@@ -65,10 +67,11 @@ struct HardState {
   friend bool operator==(const HardState&, const HardState&) = default;
 };
 
-/// Who belongs to a group. In a joint configuration `outgoing` is not empty, and every decision needs a
-/// majority of `voters` and one of `outgoing` (Raft thesis 4.3). Each list is sorted, without repeats.
-/// A learner receives the log and neither votes nor counts. A node may stand in `outgoing` and in
-/// `learners` at once: it votes until the joint configuration is left, then learns.
+/// Who belongs to a group. In a joint configuration `outgoing` is not empty, and every decision
+/// needs a majority of `voters` and one of `outgoing` (Raft thesis 4.3). Each list is sorted,
+/// without repeats. A learner receives the log and neither votes nor counts. A node may stand in
+/// `outgoing` and in `learners` at once: it votes until the joint configuration is left, then
+/// learns.
 struct Membership {
   std::vector<NodeId> voters;
   std::vector<NodeId> outgoing;
@@ -76,8 +79,8 @@ struct Membership {
 
   bool IsJoint() const { return !outgoing.empty(); }
   bool IsEmpty() const { return voters.empty() && learners.empty() && outgoing.empty(); }
-  bool IsVoter(NodeId node) const;   // of either half
-  bool IsLearner(NodeId node) const; // and of no half
+  bool IsVoter(NodeId node) const;    // of either half
+  bool IsLearner(NodeId node) const;  // and of no half
   bool Contains(NodeId node) const { return IsVoter(node) || IsLearner(node); }
   /// Every member once, sorted.
   std::vector<NodeId> Members() const;
@@ -107,7 +110,7 @@ struct TermRun {
 
 /// What the core needs to know of a checkpoint; its bytes are the shell's.
 struct SnapshotMeta {
-  Position last;          // the last entry that the checkpoint folds in
+  Position last;            // the last entry that the checkpoint folds in
   MembershipAt membership;  // in force at `last`
   friend bool operator==(const SnapshotMeta&, const SnapshotMeta&) = default;
 };

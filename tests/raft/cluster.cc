@@ -1,0 +1,500 @@
+#include "tests/raft/cluster.h"
+
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <sstream>
+
+#include "base/check.h"
+
+namespace jangada::raft::test {
+namespace {
+
+const char* TypeName(EntryType type) {
+  switch (type) {
+    case EntryType::kNoop: return "noop";
+    case EntryType::kMembership: return "membership";
+    case EntryType::kRecords: return "records";
+    case EntryType::kCommand: return "command";
+  }
+  return "?";
+}
+
+std::string Positions(const std::vector<Entry>& entries) {
+  std::ostringstream out;
+  out << "[";
+  for (size_t i = 0; i < entries.size(); ++i) out << (i ? " " : "") << entries[i].position();
+  out << "]";
+  return out.str();
+}
+
+struct BodyText {
+  std::ostringstream& out;
+  void operator()(const VoteRequest& m) {
+    out << (m.pre_vote ? "PreVote" : "VoteRequest") << " last=" << m.last;
+    if (m.transfer) out << " transfer";
+  }
+  void operator()(const VoteReply& m) {
+    out << (m.pre_vote ? "PreVoteReply " : "VoteReply ") << (m.granted ? "granted" : "refused");
+  }
+  void operator()(const AppendRequest& m) {
+    out << "Append prev=" << m.prev << " entries=" << Positions(m.entries)
+        << " commit=" << m.commit;
+  }
+  void operator()(const AppendReply& m) {
+    if (m.accepted) {
+      out << "AppendReply match=" << m.match;
+    } else {
+      out << "AppendReply rejected=" << m.rejected << " hint=" << m.hint
+          << (m.refill ? " refill" : "");
+    }
+  }
+  void operator()(const Heartbeat& m) {
+    out << "Heartbeat commit=" << m.commit;
+    if (m.read_id != 0) out << " read=" << m.read_id;
+  }
+  void operator()(const HeartbeatReply& m) {
+    out << "HeartbeatReply last=" << m.last;
+    if (m.read_id != 0) out << " read=" << m.read_id;
+  }
+  void operator()(const InstallSnapshot& m) {
+    out << "InstallSnapshot last=" << m.meta.last << " " << m.meta.membership.membership.ToString();
+  }
+  void operator()(const TimeoutNow&) { out << "TimeoutNow"; }
+};
+
+uint64_t Fold(uint64_t state, const Entry& entry) {
+  const auto mix = [&](uint64_t value) {
+    state ^= value + 0x9e3779b97f4a7c15 + (state << 6) + (state >> 2);
+    state *= 0xbf58476d1ce4e5b9;
+  };
+  mix(entry.index);
+  mix(entry.term);
+  for (const char c : entry.payload.view()) mix(static_cast<unsigned char>(c));
+  return state;
+}
+
+std::vector<NodeId> Ids(const std::vector<int>& numbers) {
+  std::vector<NodeId> ids;
+  for (const int number : numbers) ids.push_back(NodeId(number));
+  return ids;
+}
+
+}  // namespace
+
+std::string Describe(const Message& message) {
+  std::ostringstream out;
+  out << message.from << "->" << message.to << " t" << message.term << " ";
+  std::visit(BodyText{out}, message.body);
+  return out.str();
+}
+
+std::string Describe(const Entry& entry) {
+  std::ostringstream out;
+  out << entry.position() << " " << TypeName(entry.type);
+  if (entry.type == EntryType::kMembership) {
+    out << " " << DecodeMembership(entry.payload.view())->ToString();
+  } else if (!entry.payload.empty()) {
+    out << " " << entry.payload.view();
+  }
+  return out.str();
+}
+
+// ---- disk ----
+
+const Entry* Disk::At(Index index) const {
+  if (index < first_index || index >= first_index + entries.size()) return nullptr;
+  return &entries[index - first_index];
+}
+
+void Disk::Write(const std::optional<HardState>& new_hard_state,
+                 const std::optional<Ready::Install>& install,
+                 const std::vector<Entry>& new_entries) {
+  if (new_hard_state) hard_state = *new_hard_state;
+  if (install) {
+    if (install->keep_suffix) {
+      TrimBelow(install->meta.last.index + 1);
+    } else {
+      entries.clear();
+    }
+    first_index = install->meta.last.index + 1;
+    snapshot = install->meta;
+    snapshot_data = install->data.ToString();
+  }
+  if (new_entries.empty()) return;
+  const Index from = new_entries.front().index;
+  CHECK_GE(from, first_index);
+  CHECK_LE(from, first_index + entries.size());
+  entries.resize(from - first_index);
+  entries.insert(entries.end(), new_entries.begin(), new_entries.end());
+}
+
+void Disk::TrimBelow(Index index) {
+  if (index <= first_index) return;
+  const size_t count = std::min<size_t>(index - first_index, entries.size());
+  entries.erase(entries.begin(), entries.begin() + static_cast<std::ptrdiff_t>(count));
+  first_index = index;
+}
+
+Restored Disk::Restore() const {
+  Restored restored;
+  restored.hard_state = hard_state;
+  restored.snapshot = snapshot;
+  restored.first_index = first_index;
+  restored.last = last();
+  for (const Entry& entry : entries) {
+    if (restored.terms.empty() || restored.terms.back().term != entry.term) {
+      restored.terms.push_back({entry.index, entry.term});
+    }
+    if (entry.type == EntryType::kMembership && entry.index > snapshot.last.index) {
+      restored.memberships.push_back({entry.index, *DecodeMembership(entry.payload.view())});
+    }
+  }
+  restored.applied = snapshot.last.index;
+  restored.refill = damaged;
+  return restored;
+}
+
+// ---- members ----
+
+void Cluster::Found(const std::vector<int>& voters, const std::vector<int>& learners) {
+  founders_ = {.voters = Ids(voters), .outgoing = {}, .learners = Ids(learners)};
+  for (const NodeId id : founders_.Members()) {
+    Disk disk;
+    disk.snapshot.membership.membership = founders_;
+    AddWithDisk(id.value(), disk);
+  }
+}
+
+void Cluster::AddEmpty(int id) { AddWithDisk(id, Disk{}); }
+
+void Cluster::AddWithDisk(int id, Disk disk) {
+  Node& node = nodes_[NodeId(id)];
+  node = Node{};
+  node.id = NodeId(id);
+  node.synced = std::move(disk);
+  Start(node);
+}
+
+void Cluster::Start(Node& node) {
+  node.visible = node.synced;
+  node.writes.clear();
+  node.grants.clear();
+  node.applied = node.synced.snapshot.last.index;
+  node.state = states_[node.applied];
+  Options options = options_;
+  options.self = node.id;
+  options.seed = options_.seed * 1000 + static_cast<uint64_t>(node.id.value());
+  node.raft = std::make_unique<Raft>(options, node.synced.Restore(), now_);
+}
+
+void Cluster::Crash(int id) {
+  node(id).raft.reset();
+  node(id).writes.clear();
+}
+
+void Cluster::Restart(int id) { Start(node(id)); }
+
+void Cluster::Damage(int id, Index index) {
+  Disk& disk = node(id).synced;
+  CHECK(!IsUp(id));
+  if (index < disk.first_index + disk.entries.size()) {
+    disk.entries.resize(index - std::min(index, disk.first_index));
+  }
+  disk.damaged = true;
+}
+
+// ---- steps ----
+
+void Cluster::TickAll(Ticks ticks) {
+  now_ += ticks;
+  for (auto& [id, node] : nodes_) {
+    if (node.raft) node.raft->Tick(now_);
+  }
+}
+
+void Cluster::TickOne(int id, Ticks ticks) {
+  now_ += ticks;
+  raft(id).Tick(now_);
+}
+
+void Cluster::Log(const std::string& line) {
+  if (tracing_) trace_ += line + "\n";
+}
+
+void Cluster::HandleReady(int id) {
+  Node& node = this->node(id);
+  if (!node.raft || !node.raft->HasReady()) return;
+  Ready ready = node.raft->TakeReady();
+  std::ostringstream line;
+  line << id << " ready " << ready.number << ":";
+  if (ready.role_change) {
+    line << " " << RoleName(ready.role_change->role) << " term=" << ready.role_change->term;
+    if (ready.role_change->leader) line << " leader=" << *ready.role_change->leader;
+  }
+  if (ready.hard_state) {
+    line << " hard={term " << ready.hard_state->term << " vote "
+         << (ready.hard_state->vote ? ready.hard_state->vote->value() : 0) << "}";
+  }
+  if (ready.install) {
+    line << " install=" << ready.install->meta.last << (ready.install->keep_suffix ? " keep" : "");
+  }
+  if (!ready.entries.empty()) line << " entries=" << Positions(ready.entries);
+  if (!ready.committed.empty()) {
+    line << " committed=" << ready.committed.first << ".." << ready.committed.last;
+  }
+  for (const ReadGrant& grant : ready.reads) {
+    line << " read=" << grant.read_id
+         << (grant.granted ? " at " + std::to_string(grant.index) : " refused");
+  }
+  Log(line.str());
+
+  NoteLeader(node);
+  node.grants.insert(node.grants.end(), ready.reads.begin(), ready.reads.end());
+  if (ready.install) Install(node, *ready.install);
+  node.visible.Write(ready.hard_state, ready.install, ready.entries);
+  for (Message& message : ready.messages) Emit(std::move(message));
+  for (const Replicate& order : ready.replicate) CarryOut(node, order);
+  for (const SendSnapshot& order : ready.snapshots) SendCheckpoint(node, order);
+  Apply(node, ready.committed);
+  if (ready.NeedsPersist()) {
+    node.writes.push_back({ready.number, ready.hard_state, std::move(ready.entries),
+                           std::move(ready.install), std::move(ready.messages_after_persist)});
+  } else {
+    for (Message& message : ready.messages_after_persist) Emit(std::move(message));
+  }
+  CheckLogMatching();
+}
+
+bool Cluster::FinishWrite(int id) {
+  Node& node = this->node(id);
+  if (!node.raft || node.writes.empty()) return false;
+  Node::Write write = std::move(node.writes.front());
+  node.writes.pop_front();
+  node.synced.Write(write.hard_state, write.install, write.entries);
+  Log(std::to_string(id) + " synced " + std::to_string(write.number));
+  for (Message& message : write.messages_after) Emit(std::move(message));
+  node.raft->OnPersisted(write.number);
+  if (node.synced.damaged && !node.raft->status().refilling) node.synced.damaged = false;
+  return true;
+}
+
+void Cluster::Emit(Message message) {
+  CheckDurableBeforeSend(message);
+  if (IsCut(message.from, message.to)) {
+    Log("  cut  " + Describe(message));
+    return;
+  }
+  Log("  " + Describe(message));
+  network_.push_back(std::move(message));
+}
+
+void Cluster::CarryOut(Node& node, const Replicate& order) {
+  AppendRequest request{.prev = order.prev, .entries = {}, .commit = order.commit};
+  size_t bytes = 0;
+  for (Index index = order.first; index <= order.last; ++index) {
+    const Entry* entry = node.visible.At(index);
+    if (entry == nullptr) break;
+    if (!request.entries.empty() && bytes + entry->size() > order.max_bytes) break;
+    bytes += entry->size();
+    request.entries.push_back(*entry);
+  }
+  const Index last = order.first - 1 + request.entries.size();
+  if (last >= order.first || order.last < order.first) {
+    Emit({.from = node.id, .to = order.to, .term = order.term, .body = std::move(request)});
+  }
+  node.raft->OnSent(order.to, last, bytes);
+}
+
+void Cluster::SendCheckpoint(Node& node, const SendSnapshot& order) {
+  const Disk& disk = node.synced;
+  Emit({.from = node.id,
+        .to = order.to,
+        .term = order.term,
+        .body = InstallSnapshot{.meta = disk.snapshot, .data = Bytes(disk.snapshot_data)}});
+  node.raft->OnSnapshotSent(order.to, disk.snapshot.last.index);
+}
+
+void Cluster::Deliver(size_t place) {
+  Message message = network_.at(place);
+  network_.erase(network_.begin() + static_cast<std::ptrdiff_t>(place));
+  const auto to = nodes_.find(message.to);
+  if (to == nodes_.end() || !to->second.raft || IsCut(message.from, message.to)) return;
+  to->second.raft->Tick(now_);
+  to->second.raft->Step(std::move(message));
+}
+
+void Cluster::LoseMessage(size_t place) {
+  network_.erase(network_.begin() + static_cast<std::ptrdiff_t>(place));
+}
+
+void Cluster::DuplicateMessage(size_t place) { network_.push_back(network_.at(place)); }
+
+void Cluster::Stabilize() {
+  constexpr int kBound = 100'000;
+  bool busy = true;
+  for (int step = 0; busy; ++step) {
+    CHECK_LT(step, kBound);
+    busy = false;
+    for (auto& [id, node] : nodes_) {
+      if (!node.raft) continue;
+      while (node.raft->HasReady()) {
+        HandleReady(id.value());
+        busy = true;
+      }
+      while (!node.disk_hangs && FinishWrite(id.value())) busy = true;
+    }
+    for (size_t left = network_.size(); left > 0; --left) {
+      Deliver();
+      busy = true;
+    }
+  }
+}
+
+bool Cluster::RunUntil(const std::function<bool()>& done, Ticks limit) {
+  Stabilize();
+  for (Ticks passed = 0; passed < limit; ++passed) {
+    if (done()) return true;
+    TickAll();
+    Stabilize();
+  }
+  return done();
+}
+
+// ---- requests ----
+
+Result<Position> Cluster::Propose(int id, const std::string& payload) {
+  return raft(id).Propose({.type = EntryType::kCommand, .payload = Bytes::Copy(payload)});
+}
+
+Result<Position> Cluster::Change(int id, const std::vector<int>& voters,
+                                 const std::vector<int>& learners) {
+  return raft(id).ProposeMembership({Ids(voters), Ids(learners)});
+}
+
+void Cluster::Trim(int id, Index index) {
+  Node& node = this->node(id);
+  const SnapshotMeta meta = node.raft->SnapshotAt(node.applied);
+  for (Disk* disk : {&node.synced, &node.visible}) {
+    disk->snapshot = meta;
+    disk->snapshot_data = std::to_string(node.state);
+    disk->TrimBelow(index + 1);
+  }
+  node.raft->OnTrimmed(meta, index + 1);
+}
+
+void Cluster::Isolate(int id) {
+  for (const auto& [other, node] : nodes_) {
+    Cut(id, other.value());
+    Cut(other.value(), id);
+  }
+}
+
+// ---- state machine and checker ----
+
+void Cluster::Apply(Node& node, IndexRange range) {
+  for (Index index = range.first; index <= range.last; ++index) {
+    CHECK_EQ(index, node.applied + 1);
+    const Entry* entry = node.visible.At(index);
+    CHECK_MSG(entry != nullptr, "a committed entry is at hand");
+    NoteCommitted(*entry);
+    node.state = Fold(node.state, *entry);
+    node.applied = index;
+    const auto [known, added] = states_.try_emplace(index, node.state);
+    EXPECT_EQ(known->second, node.state) << "state machines differ at " << index;
+  }
+  if (!range.empty()) node.raft->OnApplied(range.last);
+}
+
+void Cluster::Install(Node& node, const Ready::Install& install) {
+  node.applied = install.meta.last.index;
+  node.state = std::stoull(install.data.ToString());
+  EXPECT_EQ(states_.at(node.applied), node.state) << "a snapshot differs from the log";
+}
+
+void Cluster::NoteCommitted(const Entry& entry) {
+  const auto [known, added] = committed_.try_emplace(entry.index, entry);
+  EXPECT_EQ(known->second.position(), entry.position()) << "State Machine Safety";
+  EXPECT_EQ(known->second.payload, entry.payload) << "State Machine Safety";
+}
+
+void Cluster::NoteLeader(const Node& node) {
+  if (!node.raft->IsLeader()) return;
+  const auto [known, added] = leaders_.try_emplace(node.raft->term(), node.id);
+  EXPECT_EQ(known->second, node.id) << "Election Safety: two leaders in term " << node.raft->term();
+  if (added) CheckLeaderCompleteness(node);
+}
+
+void Cluster::CheckLeaderCompleteness(const Node& leader) const {
+  for (const auto& [index, entry] : committed_) {
+    if (index < leader.raft->status().first_index) continue;
+    EXPECT_EQ(leader.raft->TermAt(index), entry.term)
+        << "Leader Completeness: node " << leader.id << " leads term " << leader.raft->term()
+        << " without " << entry.position();
+  }
+}
+
+void Cluster::CheckDurableBeforeSend(const Message& message) const {
+  const Disk& disk = nodes_.at(message.from).synced;
+  if (const auto* reply = std::get_if<VoteReply>(&message.body);
+      reply != nullptr && reply->granted && !reply->pre_vote) {
+    const bool durable = disk.hard_state.term > message.term ||
+                         disk.hard_state == HardState{message.term, message.to};
+    EXPECT_TRUE(durable) << "a vote left before it was synced: " << Describe(message);
+  }
+  if (const auto* request = std::get_if<VoteRequest>(&message.body);
+      request != nullptr && !request->pre_vote) {
+    const bool durable = disk.hard_state.term > message.term ||
+                         disk.hard_state == HardState{message.term, message.from};
+    EXPECT_TRUE(durable) << "a candidate asked before its own vote was synced";
+  }
+  if (const auto* reply = std::get_if<AppendReply>(&message.body);
+      reply != nullptr && reply->accepted && reply->match > 0) {
+    EXPECT_LE(reply->match, disk.last().index)
+        << "acknowledged before synced: " << Describe(message);
+    const Node& sender = nodes_.at(message.from);
+    const Entry* synced = disk.At(reply->match);
+    const Entry* visible = sender.visible.At(reply->match);
+    if (synced != nullptr && visible != nullptr) {
+      EXPECT_EQ(synced->position(), visible->position())
+          << "acknowledged what another sync wrote: " << Describe(message);
+    }
+  }
+}
+
+void Cluster::CheckLogMatching() const {
+  for (auto a = nodes_.begin(); a != nodes_.end(); ++a) {
+    for (auto b = std::next(a); b != nodes_.end(); ++b) {
+      const Disk& one = a->second.visible;
+      const Disk& other = b->second.visible;
+      bool same = false;
+      const Index first = std::max(one.first_index, other.first_index);
+      for (Index i = std::min(one.last().index, other.last().index); i >= first && i > 0; --i) {
+        const Entry* x = one.At(i);
+        const Entry* y = other.At(i);
+        if (x == nullptr || y == nullptr) break;
+        if (x->position() == y->position()) {
+          same = true;
+          ASSERT_EQ(x->payload, y->payload) << "Log Matching";
+        } else {
+          ASSERT_FALSE(same) << "Log Matching: " << x->position() << " and " << y->position()
+                             << " lie before an entry that both logs share";
+        }
+      }
+    }
+  }
+}
+
+int Cluster::Leader() const {
+  int leader = 0;
+  Term term = 0;
+  for (const auto& [id, node] : nodes_) {
+    if (node.raft && node.raft->IsLeader() && node.raft->term() > term) {
+      leader = id.value();
+      term = node.raft->term();
+    }
+  }
+  return leader;
+}
+
+}  // namespace jangada::raft::test
