@@ -198,7 +198,10 @@ void PeerLink::OnConnected(Lane lane) {
   last_refusal_.clear();
   SetUnavailable("");
   spdlog::info("peer connected peer={} address={}", peer_.value(), endpoint_.ToString());
-  Nudge();  // the other lanes need not wait for their turn
+  // The other lanes need not wait for their turn, and what is sent on them from here on waits for
+  // them.
+  for (Lane other : kLanes) state(other).outbox.Open();
+  Nudge();
   context_.sink.OnPeerConnected(peer_);
 }
 
