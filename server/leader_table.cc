@@ -21,10 +21,11 @@ void LeaderTable::Learn(const NodeStatus& status) {
   for (const LeaderHint& hint : status.leaders) LearnLocked(hint);
 }
 
-void LeaderTable::Forget(GroupId group, raft::Term term) {
+void LeaderTable::Forget(GroupId group, raft::Term term, NodeId node) {
   const std::lock_guard lock(mutex_);
   Line& line = lines_[group];
   if (term < line.term) return;
+  if (term == line.term && line.leader != node) return;
   line = {.leader = std::nullopt, .term = term};
 }
 
@@ -35,9 +36,9 @@ void LeaderTable::ForgetNode(NodeId node) {
   }
 }
 
-void LeaderTable::Erase(GroupId group) {
+void LeaderTable::EraseIf(const std::function<bool(GroupId)>& gone) {
   const std::lock_guard lock(mutex_);
-  lines_.erase(group);
+  std::erase_if(lines_, [&gone](const auto& line) { return gone(line.first); });
 }
 
 std::optional<LeaderHint> LeaderTable::Find(GroupId group) const {

@@ -1,8 +1,9 @@
-// LeaderTable: where this node believes each group's leader to be. Soft state, gathered from this node's own
-// replicas and from what the other nodes tell in NodeStatus; a wrong line costs a client one more hop, never
-// data. Any thread: one of the few places with a lock, above the shards.
+// LeaderTable: where this node believes each group's leader to be. Soft state, gathered from this
+// node's own replicas and from what the other nodes tell in NodeStatus; a wrong line costs a client
+// one more hop, never data. Any thread: one of the few places with a lock, above the shards.
 #pragma once
 
+#include <functional>
 #include <map>
 #include <mutex>
 #include <optional>
@@ -17,13 +18,16 @@ class LeaderTable {
  public:
   /// News of one leader. An older term than the known one is ignored.
   void Learn(const LeaderHint& hint);
-  /// Everything that `status.from` leads, if status.full: what else it was believed to lead, it does not.
+  /// Everything that `status.from` leads, if status.full: what else it was believed to lead, it
+  /// does not.
   void Learn(const NodeStatus& status);
-  /// `group` has no leader that this node knows of, as of `term`.
-  void Forget(GroupId group, raft::Term term);
+  /// In `term`, `node` does not lead `group` (any more), and whoever led an older term doesn't
+  /// either.
+  void Forget(GroupId group, raft::Term term, NodeId node);
   /// The process of `node` is gone: it leads nothing.
   void ForgetNode(NodeId node);
-  void Erase(GroupId group);
+  /// Lines of groups that are no more.
+  void EraseIf(const std::function<bool(GroupId)>& gone);
 
   std::optional<LeaderHint> Find(GroupId group) const;
   /// Every known leadership of `node`.

@@ -15,7 +15,8 @@ endif()
 
 add_library(jangada_options INTERFACE)
 target_compile_options(jangada_options INTERFACE
-  -Wall -Wextra -Wpedantic -Wno-unused-parameter -Werror -g1)
+  -Wall -Wextra -Wpedantic -Wno-unused-parameter
+  -Wno-missing-field-initializers -Werror -g1)
 target_include_directories(jangada_options INTERFACE ${CMAKE_SOURCE_DIR})
 if(JANGADA_ASAN)
   add_compile_options(-fsanitize=address,undefined -fno-sanitize-recover=all -fno-omit-frame-pointer)

@@ -16,9 +16,18 @@ TEST(LeaderTable, NewsOfAnOlderTermIsIgnored) {
   table.Learn(LeaderHint{.group = kGroup, .leader = kOne, .term = 4});
   ASSERT_TRUE(table.Find(kGroup));
   EXPECT_EQ(table.Find(kGroup)->leader, kTwo);
-  table.Forget(kGroup, 4);
+  table.Forget(kGroup, 4, kTwo);
   EXPECT_TRUE(table.Find(kGroup));
-  table.Forget(kGroup, 6);
+  table.Forget(kGroup, 6, kOne);
+  EXPECT_FALSE(table.Find(kGroup)) << "a newer term deposes whoever led";
+}
+
+TEST(LeaderTable, ALeaderOfTheSameTermIsForgottenOnlyUnderItsOwnName) {
+  LeaderTable table;
+  table.Learn(LeaderHint{.group = kGroup, .leader = kTwo, .term = 5});
+  table.Forget(kGroup, 5, kOne);
+  EXPECT_TRUE(table.Find(kGroup));
+  table.Forget(kGroup, 5, kTwo);
   EXPECT_FALSE(table.Find(kGroup));
 }
 
