@@ -15,7 +15,7 @@ import unittest
 HARMLESS = [
     r"operator (new|delete)(\[\])?\(.*\)",
     r"mem(cpy|move|set|cmp|chr)", r"str(len|cmp|ncmp)", r"__(memcpy|memmove|memset)_chk",
-    r"abort", r"free", r"malloc", r"__stack_chk_fail", r"_GLOBAL_OFFSET_TABLE_", r"_Unwind_Resume",
+    r"__libc_single_threaded", r"abort", r"free", r"malloc", r"__stack_chk_fail", r"_GLOBAL_OFFSET_TABLE_", r"_Unwind_Resume",
     r"__cxa_\w+", r"__gxx_personality_v0", r"__dso_handle", r"__tls_get_addr", r"__(asan|ubsan|tsan)_\w+",
     r"(vtable|typeinfo|typeinfo name|guard variable|VTT|construction vtable) for .*",
     r"std::__throw_\w+\(.*\)",

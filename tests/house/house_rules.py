@@ -166,7 +166,8 @@ def check_bans(path, text):
     """What is banned, with its replacement."""
     if not path.endswith(CODE):
         return
-    code = strip_comments_and_strings(text)
+    # A private constructor is beyond std::make_unique; owned at once is good enough.
+    code = re.sub(r"(\bunique_ptr<[^;{}]*\()new\b", r"\1own", strip_comments_and_strings(text))
     for pattern, instead, where, exceptions in BANS:
         if not under(path, where) or under(path, exceptions):
             continue
@@ -185,9 +186,10 @@ def check_opening(path, text):
     """A file opens with a paragraph: what it is, what it promises, on which thread it runs. An implementation
     and a test may leave that to their header."""
     if path.endswith(CODE + (".proto",)):
-        stem = path.removesuffix(".cc").removeprefix("tests/").removesuffix("_test")
-        own_header = f'#include "{stem}.h"' if path.endswith(".cc") else "//"
-        good = text.startswith(("//", own_header))
+        stem = path.removesuffix(".cc")
+        tested = stem.removeprefix("tests/").removesuffix("_test")
+        leans_on = (f'#include "{stem}.h"', f'#include "{tested}.h"') if path.endswith(".cc") else ()
+        good = text.startswith(("//", *leans_on))
     elif path.endswith(".py"):
         good = re.match(r'(#![^\n]*\n)?(r?""")', text)
     elif path.endswith(".sh") or path == ".ci/run":

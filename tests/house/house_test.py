@@ -75,7 +75,8 @@ class RuleTest(unittest.TestCase):
 
     def test_bans_do_not_concern_comments_strings_and_kin(self):
         for line in ("// a new Thing, printf(", 'auto s = "throw std::mutex";', "A(const A&) = delete;",
-                     "static_assert(x);", "std::snprintf(b, 1, f);", "/* delete this */"):
+                     "static_assert(x);", "std::snprintf(b, 1, f);", "/* delete this */",
+                     "std::unique_ptr<Thing> thing(new Thing(1));"):
             self.kept("server/partition/a.h", GOOD + line + "\n")
         self.kept("storage/log_writer.h", GOOD + "std::mutex m;\n")
 
