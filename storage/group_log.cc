@@ -1,0 +1,38 @@
+#include "storage/group_log.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "base/check.h"
+
+namespace jangada::storage {
+
+raft::Term GroupView::TermOf(raft::Index index) const {
+  const auto after =
+      std::upper_bound(terms.begin(), terms.end(), index,
+                       [](raft::Index i, const raft::TermRun& run) { return i < run.first_index; });
+  CHECK(after != terms.begin());
+  return std::prev(after)->term;
+}
+
+std::shared_ptr<const GroupView> GroupLog::View() const {
+  return std::make_shared<const GroupView>(
+      GroupView{first, empty() ? first - 1 : last.index, end_offset, terms, open});
+}
+
+std::shared_ptr<const GroupView> ViewTable::Find(GroupId group) const {
+  const std::lock_guard lock(mutex_);
+  const auto it = views_.find(group);
+  return it == views_.end() ? nullptr : it->second;
+}
+
+void ViewTable::Set(GroupId group, std::shared_ptr<const GroupView> view) {
+  const std::lock_guard lock(mutex_);
+  if (view == nullptr) {
+    views_.erase(group);
+  } else {
+    views_[group] = std::move(view);
+  }
+}
+
+}  // namespace jangada::storage

@@ -1,0 +1,213 @@
+#include "storage/log_writer.h"
+
+#include <spdlog/spdlog.h>
+
+#include <algorithm>
+
+#include "storage/crash_points.h"
+#include "storage/rocks_reader.h"
+
+namespace jangada::storage {
+namespace {
+
+/// One sync carries at most about this much: a longer one would make everyone wait for the slowest.
+constexpr size_t kMaxBatchBytes = 16 << 20;
+
+size_t EntryBytes(const GroupWrite& write) {
+  size_t bytes = 0;
+  for (const raft::Entry& entry : write.entries) bytes += entry.size();
+  return bytes;
+}
+
+}  // namespace
+
+LogWriter::LogWriter(const Context& context, Groups groups, bool lost_groups)
+    : context_(context), groups_(std::move(groups)), lost_groups_(lost_groups) {
+  for (const auto& [id, log] : groups_) context_.views.Set(id, log.View());
+}
+
+void LogWriter::Submit(GroupWrite write, Executor& reply_to, Callback<Status> done) {
+  Enqueue(Write{std::move(write), &reply_to, std::move(done)});
+}
+
+void LogWriter::Run(Callback<> task) { Enqueue(std::move(task)); }
+
+void LogWriter::Enqueue(Item item) {
+  bool post = false;
+  {
+    const std::lock_guard lock(mutex_);
+    queue_.push_back(std::move(item));
+    post = !std::exchange(drain_posted_, true);
+  }
+  if (post) context_.executor.Post([this] { Drain(); });
+}
+
+void LogWriter::Drain() {
+  std::deque<Item> items;
+  {
+    const std::lock_guard lock(mutex_);
+    items.swap(queue_);
+    drain_posted_ = false;
+  }
+  for (Item& item : items) {
+    if (auto* write = std::get_if<Write>(&item)) {
+      Take(std::move(*write));
+    } else {
+      Commit();
+      std::get<Callback<>>(item)();
+    }
+    if (batch_.GetDataSize() >= kMaxBatchBytes) Commit();
+  }
+  Commit();
+}
+
+void LogWriter::Take(Write item) {
+  Status answer = failed_ ? Status(*failed_) : AddToBatch(item.write);
+  if (!answer.ok() && answer.error().code == ErrorCode::kIoError && !failed_) {
+    failed_ = answer.error();
+    batch_.Clear();
+  }
+  waiting_.push_back({item.reply_to, std::move(item.done), std::move(answer)});
+}
+
+Status LogWriter::AddToBatch(const GroupWrite& write) {
+  const size_t entry_bytes = EntryBytes(write);
+  if ((entry_bytes > 0 || write.install) && !context_.space.AdmitsEntries(entry_bytes)) {
+    return Error{ErrorCode::kDiskFull,
+                 "the disk has no room for more entries; free some space or shorten retention"};
+  }
+  const auto known = groups_.find(write.group);
+  if (known != groups_.end() && known->second.needs_reload && !write.erase) {
+    return Error{ErrorCode::kDataCorrupt, "group " + std::to_string(write.group.value()) +
+                                              " was found damaged; restart its replica"};
+  }
+  if (known == groups_.end() || GroupWriter::NeedsCommittedRows(write, known->second)) Commit();
+  if (failed_) return *failed_;
+
+  const bool is_new = known == groups_.end() || write.erase;
+  const bool stays = !write.erase || write.hard_state || write.install || !write.entries.empty();
+  GroupLog& log = groups_[write.group];
+  GroupWriter writer(context_.db, &batch_, write.group, &log);
+  touched_.push_back(write.group);
+  const int64_t gone_before = log.bytes_gone;
+  const bool was_damaged = log.damaged;
+  if (write.erase) {
+    bytes_dropped_ += log.open.bytes_before + log.open.bytes - log.bytes_gone;
+    writer.Erase();
+    if (!stays) {
+      groups_.erase(write.group);
+      return {};
+    }
+  }
+  if (is_new) writer.Make(lost_groups_ || was_damaged);
+  const Status applied = writer.Apply(write);
+  if (!applied.ok() && applied.error().code == ErrorCode::kDataCorrupt) {
+    spdlog::error("a damaged entry was met group={} why=\"{}\"", write.group.value(),
+                  applied.error().message);
+    writer.CutDamage(write.entries.front().index);
+    log.needs_reload = true;
+  }
+  if (!is_new) bytes_dropped_ += log.bytes_gone - gone_before;
+  return applied;
+}
+
+void LogWriter::Commit() {
+  const Status done = CommitBatch();
+  if (!done.ok()) {
+    for (Waiting& waiting : waiting_) {
+      if (waiting.answer.ok()) waiting.answer = done;
+    }
+  }
+  Answer();
+}
+
+Status LogWriter::CommitBatch() {
+  if (failed_) return *failed_;
+  if (batch_.Count() == 0) return {};
+  ReachCrashPoint(kCrashBeforeSync);
+  rocksdb::WriteOptions synced;
+  synced.sync = true;
+  const rocksdb::Status status = context_.db.db->Write(synced, &batch_);
+  batch_.Clear();
+  if (!status.ok()) {
+    failed_ = Error{ErrorCode::kIoError,
+                    "writing to the store failed, so nothing is known of the disk "
+                    "any more and the node must stop: " +
+                        status.ToString()};
+    spdlog::error("writing to the store failed error=\"{}\"", status.ToString());
+    return *failed_;
+  }
+  ReachCrashPoint(kCrashAfterSync);
+  if (const Status noted = context_.mark.Note(context_.db.db->GetLatestSequenceNumber());
+      !noted.ok()) {
+    failed_ = noted.error();
+    return *failed_;
+  }
+  ReachCrashPoint(kCrashAfterMark);
+  for (const GroupId group : touched_) {
+    const auto log = groups_.find(group);
+    context_.views.Set(group, log == groups_.end() ? nullptr : log->second.View());
+  }
+  touched_.clear();
+  return {};
+}
+
+void LogWriter::Answer() {
+  // One post for each executor, not for each write: a sync of a thousand groups wakes a shard once.
+  std::map<Executor*, std::vector<std::pair<Callback<Status>, Status>>> answers;
+  for (Waiting& waiting : waiting_) {
+    answers[waiting.reply_to].emplace_back(std::move(waiting.done), std::move(waiting.answer));
+  }
+  waiting_.clear();
+  for (auto& [executor, list] : answers) {
+    executor->Post([list = std::move(list)]() mutable {
+      for (auto& [done, answer] : list) done(std::move(answer));
+    });
+  }
+}
+
+const GroupLog* LogWriter::Find(GroupId group) const {
+  const auto log = groups_.find(group);
+  return log == groups_.end() ? nullptr : &log->second;
+}
+
+std::vector<GroupId> LogWriter::GroupIds() const {
+  std::vector<GroupId> ids;
+  for (const auto& [id, log] : groups_) ids.push_back(id);
+  std::sort(ids.begin(), ids.end());
+  return ids;
+}
+
+void LogWriter::AllowWrites(GroupId group) { groups_.at(group).needs_reload = false; }
+
+Result<bool> LogWriter::ConfirmDamage(GroupId group, raft::Index index) {
+  if (failed_) return *failed_;
+  const auto known = groups_.find(group);
+  if (known == groups_.end()) return false;
+  GroupLog& log = known->second;
+  if (log.needs_reload) return true;
+  if (log.empty() || index < log.first || index > log.last.index) return false;
+  const RocksReader reader(context_.db);
+  const raft::Index before = std::max(log.first, index - 1);
+  const auto suspect =
+      reader.Visit(group, *log.View(), {before, index}, [](const raft::Entry&) { return true; });
+  if (!suspect) return false;
+  spdlog::error(
+      "a damaged entry was found; the replica is cut there and refilled group={} index={}",
+      group.value(), *suspect);
+  ReachCrashPoint(kCrashBeforeCut);
+  GroupWriter(context_.db, &batch_, group, &log).CutDamage(*suspect);
+  log.needs_reload = true;
+  touched_.push_back(group);
+  TRY(CommitBatch());
+  return true;
+}
+
+Status LogWriter::ForgetLostGroups() {
+  batch_.Delete(context_.db.meta, MetaKey(kStoreRows, MetaTag::kLostGroups));
+  TRY(CommitBatch());
+  lost_groups_ = false;
+  return {};
+}
+
+}  // namespace jangada::storage

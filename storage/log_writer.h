@@ -1,0 +1,108 @@
+// LogWriter: the one place where the store is written. It takes what all groups and shards have
+// queued, merges it into one synced WriteBatch, notes how far it got, shows the result to the
+// readers and only then answers.
+//
+// Threads: Submit and Run from any; all else on the writer's executor. The queue is one of the two
+// places of the store where threads meet under a mutex. After a failed write or sync nothing more
+// is written, ever.
+#pragma once
+
+#include <rocksdb/write_batch.h>
+
+#include <atomic>
+#include <deque>
+#include <map>
+#include <memory>
+#include <mutex>
+#include <optional>
+#include <unordered_map>
+#include <utility>
+#include <variant>
+#include <vector>
+
+#include "storage/disk_space.h"
+#include "storage/group_log.h"
+#include "storage/group_writer.h"
+#include "storage/log_store.h"
+#include "storage/rocks_db.h"
+#include "storage/synced_mark.h"
+
+namespace jangada::storage {
+
+class LogWriter {
+ public:
+  using Groups = std::unordered_map<GroupId, GroupLog>;
+
+  /// What the writer works on; all outlive it.
+  struct Context {
+    const RocksDb& db;
+    const DiskSpace& space;
+    ViewTable& views;
+    SyncedMark& mark;
+    Executor& executor;
+  };
+
+  LogWriter(const Context& context, Groups groups, bool lost_groups);
+
+  void Submit(GroupWrite write, Executor& reply_to, Callback<Status> done);
+  /// Runs `task` on the writer's executor after everything submitted before it is durable.
+  void Run(Callback<> task);
+
+  // ---- on the writer's executor, from a task given to Run ----
+  const GroupLog* Find(GroupId group) const;  // also before the first write, from any thread
+  std::vector<GroupId> GroupIds() const;      // likewise; sorted
+  /// The replica starts again: writes of a group that was found damaged are taken again.
+  void AllowWrites(GroupId group);
+  /// A reader suspects `index`. True if it is held and bad: the group is then durably marked and
+  /// cut.
+  Result<bool> ConfirmDamage(GroupId group, raft::Index index);
+  Status ForgetLostGroups();
+
+  bool lost_groups() const { return lost_groups_; }
+  /// Bytes of entries that were trimmed or erased so far: their space returns when tables are
+  /// compacted.
+  int64_t bytes_dropped() const { return bytes_dropped_; }
+
+ private:
+  struct Write {
+    GroupWrite write;
+    Executor* reply_to;
+    Callback<Status> done;
+  };
+  using Item = std::variant<Write, Callback<>>;
+  struct Waiting {
+    Executor* reply_to;
+    Callback<Status> done;
+    Status answer;  // if the batch that it waits for is synced
+  };
+
+  void Enqueue(Item item);
+  void Drain();
+  void Take(Write item);
+  Status AddToBatch(const GroupWrite& write);
+  /// Writes and syncs the batch, then answers everything that waits.
+  void Commit();
+  Status CommitBatch();
+  void Answer();
+
+  // Constant after construction.
+  const Context context_;
+
+  // Shared, under mutex_.
+  std::mutex mutex_;
+  std::deque<Item> queue_;
+  bool drain_posted_ = false;
+
+  // Owned by the writer's executor.
+  Groups groups_;
+  rocksdb::WriteBatch batch_;
+  std::vector<GroupId> touched_;  // by the batch
+  std::vector<Waiting> waiting_;
+  std::optional<Error> failed_;
+
+  // Written by the writer's executor, read by any.
+  std::atomic<bool> lost_groups_;
+  std::atomic<int64_t> bytes_dropped_ = 0;
+};
+
+}  // namespace jangada::storage
