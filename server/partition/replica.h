@@ -12,6 +12,7 @@
 #include "base/callback.h"
 #include "base/executor.h"
 #include "raft/raft.h"
+#include "server/partition/pending_proposals.h"
 #include "server/partition/state_machine.h"
 #include "server/transport/transport.h"
 #include "storage/log_store.h"
@@ -21,12 +22,6 @@ class EntryCache;
 }
 
 namespace jangada::server {
-
-/// Where a proposal ended up.
-struct Proposed {
-  raft::Position position;
-  int64_t base_offset = 0;
-};
 
 struct ReplicaOptions {
   GroupId group;

@@ -1,5 +1,6 @@
-// StateMachine: what a Raft group replicates, seen from its Replica. A partition, the controller and a
-// shard of group offsets are the same Replica with different StateMachines. All calls on the shard.
+// StateMachine: what a Raft group replicates, seen from its Replica. A partition, the controller
+// and a shard of group offsets are the same Replica with different StateMachines. All calls on the
+// shard.
 #pragma once
 
 #include <cstdint>
@@ -23,12 +24,13 @@ class StateMachine {
   virtual int64_t log_start_offset() const { return 0; }
 
   /// Replaces the state. An empty `state` is that of a new group.
-  virtual Status RestoreState(std::string_view state, int64_t next_offset, int64_t log_start_offset) = 0;
+  virtual Status RestoreState(std::string_view state, int64_t next_offset,
+                              int64_t log_start_offset) = 0;
 
   /// This replica leads, and this term's no-op is committed and applied: it may serve.
   virtual void OnLeaderReady(raft::Term term) = 0;
-  /// It no longer leads (also called if it led without ever being ready). Proposals that it had accepted
-  /// may still commit.
+  /// It no longer leads (also called if it led without ever being ready). Proposals that it had
+  /// accepted may still commit.
   virtual void OnLeadershipLost() = 0;
 };
 

@@ -1,0 +1,400 @@
+#include "server/partition/replica.h"
+
+#include <spdlog/spdlog.h>
+
+#include <algorithm>
+
+#include "server/partition/message_check.h"
+#include "server/partition/replica_impl.h"
+
+namespace jangada::server {
+namespace {
+
+constexpr int kReadiesPerTurn = 8;            // then other replicas of the shard have their turn
+constexpr int kCampaignTries = 20;            // of the preferred leader of a new group, whose other
+constexpr int64_t kCampaignEveryUs = 50'000;  // replicas may be made a little later than itself
+
+Error ShuttingDown() {
+  return {ErrorCode::kShuttingDown, "this node is shutting down; try another one"};
+}
+
+}  // namespace
+
+// ---- life ----
+
+Replica::Impl::Impl(const ReplicaOptions& options_in, const ReplicaContext& context_in,
+                    std::unique_ptr<StateMachine> machine_in, ReplicaObserver& observer_in)
+    : options(options_in),
+      context(context_in),
+      observer(observer_in),
+      machine(std::move(machine_in)),
+      writes(options.group, context.executor, context.store,
+             [this](const Error& error) { OnStoreError(error); }),
+      log(options.group, context.executor, context.store, context.cache) {}
+
+Replica::Impl::~Impl() {
+  for (const Executor::TimerId id : {timer, trim_timer, campaign_timer}) {
+    context.executor.Cancel(id);
+  }
+}
+
+Status Replica::Impl::Open(const storage::GroupState& state, const raft::Membership& bootstrap,
+                           bool keep_machine) {
+  Folded next;
+  if (state.checkpoint) {
+    TRY_ASSIGN(const FoldedState stored, DecodeFoldedState(state.checkpoint->state));
+    next.base = stored.base;
+    next.machine = stored.applied.index;
+    next.next_offset = stored.next_offset;
+    if (!keep_machine) {
+      TRY(machine->RestoreState(stored.machine.view(), stored.next_offset,
+                                state.checkpoint->log_start_offset));
+    }
+  } else {
+    next.base.meta.membership.membership = bootstrap;
+    if (!keep_machine) TRY(machine->RestoreState({}, 0, 0));
+  }
+  if (keep_machine) next.machine = std::max(next.machine, folded.machine);
+
+  const raft::Position base = next.base.meta.last;
+  const bool holds_entries = state.last.index > base.index;
+  if (holds_entries && state.first_index != base.index + 1) {
+    return Error{ErrorCode::kDataCorrupt,
+                 "the log of group " + std::to_string(options.group.value()) + " begins at " +
+                     std::to_string(state.first_index) + " but its checkpoint says " +
+                     std::to_string(base.index + 1) +
+                     "; remove the replica so that it is refilled"};
+  }
+  raft::Restored restored{.hard_state = state.hard_state,
+                          .snapshot = next.base.meta,
+                          .first_index = base.index + 1,
+                          .last = holds_entries ? state.last : base,
+                          .terms = {},
+                          .memberships = {},
+                          .applied = 0,
+                          .refill = state.damaged};
+  if (base.index > 0) restored.terms.push_back({base.index, base.term});
+  if (holds_entries) {
+    for (const raft::TermRun& run : state.terms) {
+      if (restored.terms.empty() || restored.terms.back().term != run.term) {
+        restored.terms.push_back(run);
+      }
+    }
+    restored.memberships = state.memberships;
+  }
+  next.applied = std::min(next.machine, restored.last.index);
+  restored.applied = next.applied;
+  refilling = state.damaged;
+  folded = next;
+  apply_to = next.applied;
+  log_end_offset = holds_entries ? state.end_offset : next.base.next_offset;
+  raft = std::make_unique<raft::Raft>(options.raft, std::move(restored), NowTicks());
+  phase = Phase::kRunning;
+  ScheduleTurn();
+  return Status();
+}
+
+/// The voters that a group begins with are part of no entry, so they are written down first of all.
+void Replica::Impl::FoundGroup() {
+  storage::Checkpoint checkpoint;
+  checkpoint.meta = folded.base.meta;
+  checkpoint.state = EncodeFoldedState({folded.base, {}, 0, machine->EncodeState()});
+  storage::GroupWrite write;
+  write.checkpoint = std::move(checkpoint);
+  writes.Push(std::move(write), {});
+}
+
+void Replica::Impl::StopWork() {
+  const bool led = role.role == raft::Role::kLeader;
+  phase = Phase::kStopped;
+  role.role = raft::Role::kFollower;
+  ready_term = 0;
+  for (Executor::TimerId* id : {&timer, &trim_timer, &campaign_timer}) {
+    context.executor.Cancel(std::exchange(*id, 0));
+  }
+  if (led) machine->OnLeadershipLost();
+  proposals.FailAll(ShuttingDown());
+  reads.FailAll(ShuttingDown());
+}
+
+// ---- turns ----
+
+raft::Ticks Replica::Impl::NowTicks() const {
+  return static_cast<raft::Ticks>(context.executor.NowUs() / options.tick_us);
+}
+
+void Replica::Impl::ScheduleTurn() {
+  if (turn_scheduled) return;
+  turn_scheduled = true;
+  context.executor.Defer(InSession([this] {
+    turn_scheduled = false;
+    Turn();
+  }));
+}
+
+void Replica::Impl::Turn() {
+  if (phase != Phase::kRunning) return;
+  Touch();
+  AskForReads();
+  for (int i = 0; i < kReadiesPerTurn && raft->HasReady(); ++i) {
+    CarryOut(raft->TakeReady());
+    if (phase != Phase::kRunning) return;
+  }
+  Apply();
+  if (phase != Phase::kRunning) return;
+  if (refilling) CheckRefillEnd();
+  if (folded.unfolded_bytes >= options.checkpoint_every_bytes && MayCheckpoint()) {
+    TakeCheckpoint({});
+  }
+  const bool more_to_apply = folded.applied < apply_to && !reading_for_apply;
+  if (raft->HasReady() || more_to_apply || reads.HasUnasked()) {
+    context.executor.Post(InSession([this] { ScheduleTurn(); }));
+  }
+  ArmTimer();
+}
+
+/// One timer, lazily armed: when something becomes due later than it was, the timer fires for
+/// nothing.
+void Replica::Impl::ArmTimer() {
+  std::optional<int64_t> due_us = proposals.next_deadline_us();
+  if (const raft::Ticks due = raft->NextDue(); due != raft::kNever) {
+    const int64_t tick_us = static_cast<int64_t>(due) * options.tick_us;
+    due_us = due_us ? std::min(*due_us, tick_us) : tick_us;
+  }
+  if (!due_us || (timer != 0 && timer_at_us <= *due_us)) return;
+  context.executor.Cancel(timer);
+  timer_at_us = *due_us;
+  const int64_t delay_us = std::max<int64_t>(0, *due_us - context.executor.NowUs());
+  timer = context.executor.After(delay_us, InSession([this] { OnTimer(); }));
+}
+
+void Replica::Impl::OnTimer() {
+  timer = 0;
+  proposals.OnTime(context.executor.NowUs());
+  if (phase == Phase::kRunning) ScheduleTurn();
+}
+
+void Replica::Impl::AskForReads() {
+  if (!reads.HasUnasked()) return;
+  const Result<uint64_t> id = raft->ReadIndex();
+  if (id.ok()) {
+    reads.Asked(*id);
+  } else {
+    reads.Refused(id.error());
+  }
+}
+
+void Replica::Impl::CampaignUntilLed(int tries) {
+  if (phase != Phase::kRunning || raft->leader().has_value() || tries == 0) return;
+  Touch();
+  raft->Campaign();
+  ScheduleTurn();
+  campaign_timer = context.executor.After(kCampaignEveryUs, InSession([this, tries] {
+                                            campaign_timer = 0;
+                                            CampaignUntilLed(tries - 1);
+                                          }));
+}
+
+// ---- who may serve ----
+
+Error Replica::Impl::NotLeader() const {
+  std::string message = "this node does not lead group " + std::to_string(options.group.value());
+  message += role.leader ? "; node " + std::to_string(role.leader->value()) + " does"
+                         : " and does not know who does; try again shortly";
+  return {ErrorCode::kNotLeader, std::move(message)};
+}
+
+Status Replica::Impl::CheckRunning() const {
+  if (phase == Phase::kStopped || phase == Phase::kNew) return ShuttingDown();
+  if (phase == Phase::kReloading) return NotLeader();
+  return Status();
+}
+
+Status Replica::Impl::CheckReadyLeader() const {
+  TRY(CheckRunning());
+  if (!raft->IsLeader()) return NotLeader();
+  if (ready_term == 0 || ready_term != raft->term()) {
+    return Error{ErrorCode::kUnavailable, "this node was just elected leader of group " +
+                                              std::to_string(options.group.value()) +
+                                              " and is about to serve; try again shortly"};
+  }
+  return Status();
+}
+
+// ---- the public face ----
+
+Replica::Replica(const ReplicaOptions& options, const ReplicaContext& context,
+                 std::unique_ptr<StateMachine> machine, ReplicaObserver& observer)
+    : impl_(std::make_unique<Impl>(options, context, std::move(machine), observer)) {}
+
+Replica::~Replica() = default;
+
+Status Replica::Start(const storage::GroupState& state, const raft::Membership& bootstrap) {
+  CHECK(impl_->phase == Impl::Phase::kNew);
+  TRY(impl_->Open(state, bootstrap, /*keep_machine=*/false));
+  const bool is_new = !state.checkpoint && !bootstrap.IsEmpty();
+  if (is_new) impl_->FoundGroup();
+  const raft::Membership& membership = impl_->raft->status().membership.membership;
+  const bool alone =
+      membership.voters == std::vector{impl_->options.raft.self} && !membership.IsJoint();
+  if (alone || (is_new && impl_->options.preferred)) impl_->CampaignUntilLed(kCampaignTries);
+  return Status();
+}
+
+void Replica::Stop(Callback<> done) {
+  CHECK(impl_->phase != Impl::Phase::kNew);
+  const bool may_checkpoint = impl_->MayCheckpoint() && impl_->folded.unfolded_bytes > 0;
+  impl_->StopWork();
+  if (may_checkpoint) impl_->WriteCheckpoint(std::nullopt);
+  if (impl_->writes.stuck()) impl_->writes.Reset();
+  impl_->writes.WhenIdle(impl_->InSession(std::move(done)));
+}
+
+void Replica::Remove(Callback<Status> done) {
+  CHECK(impl_->phase != Impl::Phase::kNew);
+  impl_->StopWork();
+  if (impl_->writes.stuck()) impl_->writes.Reset();
+  storage::GroupWrite write;
+  write.erase = true;
+  impl_->writes.Push(std::move(write),
+                     impl_->InSession([impl = impl_.get(), done = std::move(done)]() mutable {
+                       impl->log.Reset();
+                       done(Status());
+                     }));
+}
+
+void Replica::Step(raft::Message message) {
+  if (impl_->phase != Impl::Phase::kRunning) return;
+  if (const Status sane = CheckMessage(message); !sane.ok()) {
+    spdlog::warn("dropped a broken message group={} from={} reason=\"{}\"",
+                 impl_->options.group.value(), message.from.value(), sane.error().message);
+    return;
+  }
+  impl_->Touch();
+  impl_->raft->Step(std::move(message));
+  impl_->ScheduleTurn();
+}
+
+void Replica::OnPeerUnreachable(NodeId peer) {
+  if (impl_->phase != Impl::Phase::kRunning) return;
+  impl_->Touch();
+  impl_->raft->OnUnreachable(peer);
+  impl_->ScheduleTurn();
+}
+
+void Replica::Propose(raft::EntryType type, Bytes payload, int32_t record_count,
+                      Callback<Result<Proposed>> done) {
+  CHECK_EQ(record_count > 0, type == raft::EntryType::kRecords);
+  if (const Status ready = CheckReadyLeader(); !ready.ok()) return done(ready.error());
+  impl_->Touch();
+  const int64_t base_offset = impl_->next_offset;
+  const Result<raft::Position> position = impl_->raft->Propose({.type = type,
+                                                                .base_offset = base_offset,
+                                                                .record_count = record_count,
+                                                                .payload = std::move(payload)});
+  impl_->ScheduleTurn();
+  if (!position.ok()) return done(position.error());
+  impl_->next_offset += record_count;
+  impl_->proposals.Add({*position, base_offset},
+                       impl_->context.executor.NowUs() + impl_->options.proposal_timeout_us,
+                       std::move(done));
+}
+
+int64_t Replica::next_offset() const {
+  CHECK(IsReadyLeader());
+  return impl_->next_offset;
+}
+
+void Replica::ProposeMembership(const raft::MembershipTarget& target,
+                                Callback<Result<Proposed>> done) {
+  if (const Status ready = CheckReadyLeader(); !ready.ok()) return done(ready.error());
+  impl_->Touch();
+  const Result<raft::Position> position = impl_->raft->ProposeMembership(target);
+  impl_->ScheduleTurn();
+  if (!position.ok()) return done(position.error());
+  impl_->proposals.Add({*position, impl_->next_offset},
+                       impl_->context.executor.NowUs() + impl_->options.proposal_timeout_us,
+                       std::move(done));
+}
+
+Status Replica::TransferLeadership(NodeId to) {
+  TRY(impl_->CheckRunning());
+  impl_->Touch();
+  const Status status = impl_->raft->TransferLeadership(to);
+  impl_->ScheduleTurn();
+  return status;
+}
+
+void Replica::Campaign() {
+  if (impl_->phase != Impl::Phase::kRunning) return;
+  impl_->Touch();
+  impl_->raft->Campaign();
+  impl_->ScheduleTurn();
+}
+
+void Replica::ReadBarrier(Callback<Status> done) {
+  if (const Status ready = CheckReadyLeader(); !ready.ok()) return done(ready);
+  impl_->reads.Add(std::move(done));
+  impl_->ScheduleTurn();
+}
+
+void Replica::ReadOffset(int64_t offset, size_t max_bytes,
+                         Callback<Result<std::vector<raft::Entry>>> done) {
+  if (const Status running = impl_->CheckRunning(); !running.ok()) return done(running.error());
+  const raft::Index last = impl_->folded.applied;
+  std::vector<raft::Entry> entries = impl_->log.OffsetInMemory(offset, last, max_bytes);
+  if (!entries.empty()) return done(std::move(entries));
+  impl_->log.OffsetFromStore(
+      offset, last, max_bytes,
+      // Not InSession: the reader is answered even if the replica has stopped or started again
+      // since.
+      [impl = impl_.get(), alive = std::weak_ptr<bool>(impl_->session),
+       done = std::move(done)](Result<std::vector<raft::Entry>> found) mutable {
+        if (found.ok() || found.error().code != ErrorCode::kDataCorrupt) {
+          return done(std::move(found));
+        }
+        if (!alive.expired()) impl->OnDamaged(found.error());
+        done(Error{ErrorCode::kNotLeader,
+                   "this replica's copy is damaged and is being refilled; try again shortly"});
+      });
+}
+
+void Replica::WhenSynced(raft::Index index, Callback<> done) {
+  if (impl_->phase != Impl::Phase::kRunning || impl_->raft->status().durable >= index) {
+    return done();
+  }
+  impl_->until_synced.emplace_back(index, std::move(done));
+}
+
+void Replica::TakeCheckpoint(Callback<Status> done) { impl_->TakeCheckpoint(std::move(done)); }
+
+size_t Replica::unfolded_bytes() const { return impl_->folded.unfolded_bytes; }
+
+void Replica::OnLogStartMoved() {
+  if (impl_->phase != Impl::Phase::kRunning || impl_->trim_timer != 0) return;
+  impl_->trim_timer = impl_->context.executor.After(impl_->options.trim_interval_us,
+                                                    impl_->InSession([impl = impl_.get()] {
+                                                      impl->trim_timer = 0;
+                                                      if (impl->MayCheckpoint())
+                                                        impl->TakeCheckpoint({});
+                                                    }));
+}
+
+bool Replica::IsReadyLeader() const { return impl_->CheckReadyLeader().ok(); }
+
+Status Replica::CheckReadyLeader() const { return impl_->CheckReadyLeader(); }
+
+raft::RaftStatus Replica::status() const {
+  return impl_->raft ? impl_->raft->status() : raft::RaftStatus{};
+}
+
+raft::MembershipAt Replica::committed_membership() const {
+  if (!impl_->raft) return {};
+  return impl_->raft->SnapshotAt(impl_->raft->commit()).membership;
+}
+
+raft::Index Replica::applied() const { return impl_->folded.applied; }
+
+StateMachine& Replica::machine() { return *impl_->machine; }
+
+}  // namespace jangada::server
