@@ -1,0 +1,55 @@
+// GrpcServer: the door for gRPC clients: the services Log and Admin over one address, in front of a
+// Broker. Bad input, slow readers, vanished clients and missing leaders end here. The protocol,
+// with every error, is in docs/grpc-api.md. The methods belong to one thread; the calls run on
+// gRPC's own threads.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <string>
+
+#include "base/result.h"
+#include "server/limits.h"
+
+namespace jangada::server {
+
+class Broker;
+
+struct GrpcServerOptions {
+  size_t max_message_bytes = kMaxGrpcMessageBytes;
+  size_t max_produce_bytes_in_flight = kMaxProduceBytesInFlight;  // of the node
+  size_t max_stream_bytes_in_flight = kMaxStreamBytesInFlight;    // of one ProduceStream
+};
+
+class GrpcServer {
+ public:
+  /// `broker` outlives this.
+  explicit GrpcServer(Broker& broker, const GrpcServerOptions& options = {});
+  /// Shuts down without grace if that was not done before.
+  ~GrpcServer();
+
+  /// Listens at "host:port"; port 0 takes a free one. kUnavailable: the port is busy, or the
+  /// address is not this machine's.
+  Status Start(const std::string& address);
+
+  /// The port listened on. REQUIRES: Start succeeded.
+  uint16_t port() const;
+
+  /// Takes no new calls, lets unary calls and unacknowledged produces finish for `grace_us`, ends
+  /// streams with SHUTTING_DOWN, cancels the rest. Returns at once.
+  void BeginShutdown(int64_t grace_us);
+  /// Waits until the last call has ended. What the broker was given, it must have answered: it goes
+  /// on answering until then (stopping replicas does that).
+  void AwaitShutdown();
+  void Shutdown(int64_t grace_us) {
+    BeginShutdown(grace_us);
+    AwaitShutdown();
+  }
+
+ private:
+  struct Impl;
+  std::unique_ptr<Impl> impl_;
+};
+
+}  // namespace jangada::server

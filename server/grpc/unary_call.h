@@ -1,0 +1,40 @@
+// UnaryCall: the life of one unary call: made by a service's handler, finished exactly once by
+// whoever holds the answer, gone when gRPC is done with it. A client that goes away pulls its
+// cancellation.
+#pragma once
+
+#include <grpcpp/grpcpp.h>
+
+#include <memory>
+
+#include "server/grpc/call_scope.h"
+#include "server/grpc/door.h"
+#include "server/grpc/status_map.h"
+
+namespace jangada::server::grpc_door {
+
+class UnaryCall final : public grpc::ServerUnaryReactor {
+ public:
+  UnaryCall(Door& door, const grpc::CallbackServerContext& context, int64_t limit_us)
+      : door_(door), scope_(ScopeOf(context, limit_us, std::make_shared<Cancellation>())) {}
+
+  Door& door() { return door_; }
+  const CallScope& scope() const { return scope_; }
+
+  // One of these ends the call, and this object with it.
+  void Answer() { Finish(grpc::Status::OK); }
+  void Fail(const Error& error) { Finish(StatusOf(error, nullptr, door_.broker)); }
+  void Fail(const Error& error, const TopicPartition& where) {
+    Finish(StatusOf(error, &where, door_.broker));
+  }
+  void AnswerWith(const Status& status) { status.ok() ? Answer() : Fail(status.error()); }
+
+ private:
+  void OnCancel() override { scope_.cancellation->Cancel(); }
+  void OnDone() override { delete this; }
+
+  Door& door_;
+  const CallScope scope_;
+};
+
+}  // namespace jangada::server::grpc_door

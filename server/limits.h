@@ -1,0 +1,67 @@
+// Every bound of the doors, by name, with what it protects. A limit that depends on another is
+// asserted here, at compile time.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+
+namespace jangada::server {
+
+/// One gRPC message, both directions. Larger ones are refused with RESOURCE_EXHAUSTED by the
+/// library.
+inline constexpr size_t kMaxGrpcMessageBytes = 16 << 20;
+
+/// Produce requests that one node holds for all its clients (received, not answered). Beyond:
+/// kThrottled.
+inline constexpr size_t kMaxProduceBytesInFlight = 256 << 20;
+static_assert(kMaxProduceBytesInFlight >= 4 * kMaxGrpcMessageBytes, "a few clients must fit");
+
+/// Of one ProduceStream: beyond, the node stops reading it until acks have left.
+inline constexpr size_t kMaxStreamBytesInFlight = 16 << 20;
+inline constexpr size_t kMaxStreamRequestsInFlight = 4096;
+static_assert(kMaxStreamBytesInFlight >= kMaxGrpcMessageBytes, "the largest message must fit");
+
+/// Requests of one stream to one partition that are handed to the log before the first is answered.
+inline constexpr size_t kMaxLaneWindow = 256;
+
+/// Of one Consume call: stored bytes fetched ahead over all its partitions, each of which may hold
+/// kMinFetchBytes (or one batch) in any case.
+inline constexpr size_t kMaxConsumeBytesAhead = 16 << 20;
+inline constexpr size_t kMinFetchBytes = 64 << 10;
+inline constexpr size_t kMaxConsumePartitions = 1024;
+
+/// Stored bytes in one Fetch or Consume response.
+inline constexpr size_t kDefaultFetchBytes = 1 << 20;
+inline constexpr size_t kMaxFetchBytes = 4 << 20;
+static_assert(kMaxFetchBytes * 2 < kMaxGrpcMessageBytes, "a batch more and plain framing must fit");
+
+/// Plain records in one response: a new response begins once it holds this much.
+inline constexpr size_t kPlainResponseBytes = 1 << 20;
+/// A compressed batch may unfold to this much when it is answered as plain records.
+inline constexpr size_t kMaxUnfoldedBatchBytes = 32 << 20;
+
+inline constexpr size_t kMaxListOffsetsQueries = 10'000;
+inline constexpr size_t kMaxTopicNameBytes = 249;
+inline constexpr int32_t kMaxPartitionsOfTopic = 10'000;
+
+/// How long a call may take that names no time, and the longest it may name.
+inline constexpr int64_t kDefaultCallUs = 10'000'000;
+inline constexpr int64_t kMaxCallUs = 120'000'000;
+inline constexpr int64_t kMaxFetchWaitUs = 60'000'000;
+inline constexpr int64_t kDefaultDescribeWaitUs = 2'000'000;
+/// The longest that a door leaves one fetch with the broker; a longer wait is several of them.
+inline constexpr int64_t kMaxPollSliceUs = 1'000'000;
+/// A Consume call asks each partition anew after this long without records.
+inline constexpr int64_t kConsumePollUs = 1'000'000;
+
+/// A topic that this node does not know may have been created elsewhere a moment ago: it is looked
+/// for this long before UNKNOWN_TOPIC is answered.
+inline constexpr int64_t kUnknownTopicGraceUs = 400'000;
+/// Waits between two tries of a call that found no leader.
+inline constexpr int64_t kFirstBackoffUs = 5'000;
+inline constexpr int64_t kMaxBackoffUs = 100'000;
+/// One try of a call that may be repeated: a leader that answers nothing for so long is asked anew,
+/// wherever it is by then. (A paused process keeps its connections open.)
+inline constexpr int64_t kForwardTryUs = 2'000'000;
+
+}  // namespace jangada::server

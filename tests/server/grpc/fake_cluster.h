@@ -1,0 +1,140 @@
+// FakeCluster: logs in memory and brokers in front of them, for tests of the gRPC door. One thread
+// does everything, in the order of the calls, as a shard would. Tests say who leads, what fails and
+// what hangs.
+#pragma once
+
+#include <atomic>
+#include <deque>
+#include <functional>
+#include <map>
+#include <memory>
+#include <mutex>
+#include <optional>
+#include <set>
+#include <string>
+#include <vector>
+
+#include "server/broker.h"
+#include "server/runtime/shard.h"
+#include "storage/record_batch.h"
+
+namespace jangada::server::testing {
+
+class FakeCluster {
+ public:
+  FakeCluster();
+  ~FakeCluster();
+
+  void AddNode(NodeId node, uint16_t grpc_port);
+  void AddTopic(const std::string& name, int32_t partitions, NodeId leader);
+  void RemoveTopic(const std::string& name);
+  void SetLeader(const TopicPartition& where, std::optional<NodeId> leader);
+
+  ClusterImagePtr image() const;
+  std::optional<NodeId> LeaderOf(const TopicPartition& where) const;
+  /// What the partition holds, decoded.
+  std::vector<storage::Record> Records(const TopicPartition& where);
+  void SetLogStart(const TopicPartition& where, int64_t offset);
+
+  Shard& shard() { return shard_; }
+
+ private:
+  friend class FakeBroker;
+  struct ProducerState {
+    int32_t next_sequence = 0;
+    std::map<int32_t, int64_t> offsets;  // base sequence -> base offset
+  };
+  struct Log {
+    std::deque<FetchedBatch> batches;
+    std::deque<int64_t> timestamps;  // max timestamp of each batch
+    int64_t start = 0;
+    int64_t end = 0;
+    std::map<int64_t, ProducerState> producers;
+  };
+  struct Poll {
+    NodeId node;
+    FetchRequest request;
+    int64_t until_us = 0;
+    Callback<Result<FetchResult>> done;
+  };
+
+  // On the shard.
+  Result<ProduceResult> Append(const ProduceRequest& request);
+  Result<FetchResult> Read(const FetchRequest& request);
+  void WakePolls();
+
+  void Change(const std::function<void(ClusterImage*)>& change);
+
+  mutable std::mutex mutex_;
+  ClusterImagePtr image_;
+  std::map<TopicPartition, NodeId> leaders_;
+
+  Shard shard_{"fake-cluster"};
+  std::map<TopicPartition, Log> logs_;  // the shard's
+  std::deque<Poll> polls_;              // the shard's
+};
+
+class FakeBroker final : public Broker {
+ public:
+  FakeBroker(FakeCluster& cluster, NodeId self) : cluster_(cluster), self_(self) {}
+
+  // What goes wrong; set before the calls, or between them.
+  /// Asked on the shard before each append; an error is answered in place of it.
+  void FailProduce(std::function<std::optional<Error>(const ProduceRequest&)> fail);
+  /// Appends, but keeps the answers back until ReleaseAnswers.
+  void HoldAnswers(bool hold) { hold_ = hold; }
+  void ReleaseAnswers();
+  void SetDead(NodeId node);
+  void FailAdmin(std::optional<Error> error);
+
+  // What happened.
+  std::atomic<int> produces = 0;
+  std::atomic<int> fetches = 0;
+  std::atomic<int64_t> produced_bytes = 0;
+  std::vector<std::string> admin_calls() const;
+
+  // Broker.
+  void Produce(ProduceRequest request, Callback<Result<ProduceResult>> done) override;
+  void Fetch(FetchRequest request, Callback<Result<FetchResult>> done) override;
+  void ListOffset(TopicPartition where, int64_t timestamp_ms,
+                  Callback<Result<ListedOffset>> done) override;
+  void DescribePartition(TopicPartition where, Callback<Result<PartitionView>> done) override;
+  void DeleteRecords(TopicPartition where, int64_t offset, Callback<Result<int64_t>> done) override;
+  void TransferLeadership(TopicPartition where, NodeId to, Callback<Status> done) override;
+  ClusterImagePtr image() const override { return cluster_.image(); }
+  NodeId self() const override { return self_; }
+  std::optional<NodeId> LeaderOf(const TopicPartition& where) const override {
+    return cluster_.LeaderOf(where);
+  }
+  std::optional<NodeId> ControllerLeader() const override { return NodeId(1); }
+  std::vector<NodeId> LiveNodes() const override;
+  void CreateTopic(server::CreateTopic request, Callback<Result<Uuid>> done) override;
+  void DeleteTopic(std::string name, Callback<Status> done) override;
+  void CreatePartitions(std::string topic, int32_t total, Callback<Status> done) override;
+  void AlterTopicConfigs(std::string topic,
+                         std::map<std::string, std::optional<std::string>> changes,
+                         Callback<Status> done) override;
+  void InitProducer(Callback<Result<ProducerIdentity>> done) override;
+  void MovePartition(TopicPartition where, std::vector<NodeId> replicas,
+                     Callback<Status> done) override;
+  void AddNode(NodeId node, Callback<Status> done) override;
+  void RemoveNode(NodeId node, Callback<Status> done) override;
+
+ private:
+  /// nullopt: this node leads the partition.
+  std::optional<Error> NotHere(const TopicPartition& where) const;
+  void Record(std::string call, Callback<Status> done);
+
+  FakeCluster& cluster_;
+  const NodeId self_;
+  std::atomic<bool> hold_ = false;
+  mutable std::mutex mutex_;
+  std::function<std::optional<Error>(const ProduceRequest&)> fail_produce_;
+  std::optional<Error> fail_admin_;
+  std::set<NodeId> dead_;
+  std::vector<std::string> admin_calls_;
+  std::vector<Callback<>> held_;
+  int64_t next_producer_id_ = 100;
+};
+
+}  // namespace jangada::server::testing
