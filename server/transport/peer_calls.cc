@@ -42,8 +42,8 @@ void PeerCalls::Ask(std::shared_ptr<v1::Peer::Stub> stub, NodeId to, PeerCall ca
   pending->question.set_payload(call.payload.data(), call.payload.size());
   if (!Register(pending)) return;
   pending->stub->async()->Ask(&pending->client_context, &pending->question, &pending->answer,
-                              [this, pending](const grpc::Status& status) {
-                                Complete(pending, Interpret(status, *pending));
+                              [this, asked = pending.get()](const grpc::Status& status) {
+                                Complete(asked, Interpret(status, *asked));
                               });
 }
 
@@ -54,11 +54,12 @@ void PeerCalls::AskSelf(PeerCall call, int64_t timeout_us, Callback<Result<Bytes
   if (!Register(pending)) return;
   context_.executor.Post([this, pending, timeout_us] {
     context_.executor.After(timeout_us, [this, pending] {
-      Complete(pending, Error{ErrorCode::kTimeout, "this node did not answer itself in time"});
+      Complete(pending.get(),
+               Error{ErrorCode::kTimeout, "this node did not answer itself in time"});
     });
   });
   context_.sink.OnPeerCall(context_.self, std::move(call), [this, pending](Result<Bytes> result) {
-    Complete(pending, std::move(result));
+    Complete(pending.get(), std::move(result));
   });
 }
 
@@ -67,13 +68,13 @@ void PeerCalls::Shutdown() {
   {
     const std::lock_guard lock(mutex_);
     stopping_ = true;
-    open.assign(pending_.begin(), pending_.end());
+    for (const auto& [key, pending] : pending_) open.push_back(pending);
   }
   for (const auto& pending : open) {
     if (pending->stub != nullptr) {
       pending->client_context.TryCancel();  // its callback completes it
     } else {
-      Complete(pending, ShuttingDown());
+      Complete(pending.get(), ShuttingDown());
     }
   }
   std::unique_lock lock(mutex_);
@@ -85,7 +86,7 @@ bool PeerCalls::Register(const std::shared_ptr<Pending>& pending) {
     const std::lock_guard lock(mutex_);
     if (!stopping_) {
       ++active_;
-      pending_.insert(pending);
+      pending_.emplace(pending.get(), pending);
       return true;
     }
   }
@@ -93,13 +94,19 @@ bool PeerCalls::Register(const std::shared_ptr<Pending>& pending) {
   return false;
 }
 
-void PeerCalls::Complete(const std::shared_ptr<Pending>& pending, Result<Bytes> result) {
+void PeerCalls::Complete(const Pending* asked, Result<Bytes> result) {
+  std::shared_ptr<Pending> pending;
   {
     const std::lock_guard lock(mutex_);
-    if (pending_.erase(pending) == 0) return;
+    const auto found = pending_.find(asked);
+    if (found == pending_.end()) return;
+    pending = std::move(found->second);
+    pending_.erase(found);
   }
   pending->done(std::move(result));
   pending->done = nullptr;
+  // It may hold the last channel of the process, which must not die on a thread of gRPC's.
+  context_.executor.Post([pending = std::move(pending)] {});
   const std::lock_guard lock(mutex_);
   if (--active_ == 0) idle_.notify_all();
 }

@@ -4,9 +4,9 @@
 
 #include <condition_variable>
 #include <cstdint>
+#include <map>
 #include <memory>
 #include <mutex>
-#include <set>
 
 #include "base/callback.h"
 #include "jangada/v1/peer.grpc.pb.h"
@@ -32,14 +32,14 @@ class PeerCalls {
   /// False, and `done` has run: the node is stopping.
   bool Register(const std::shared_ptr<Pending>& pending);
   /// The first call for a question ends it, later ones do nothing.
-  void Complete(const std::shared_ptr<Pending>& pending, Result<Bytes> result);
+  void Complete(const Pending* asked, Result<Bytes> result);
   Result<Bytes> Interpret(const grpc::Status& status, Pending& pending);
 
   PeerContext& context_;
 
   std::mutex mutex_;
   std::condition_variable idle_;
-  std::set<std::shared_ptr<Pending>> pending_;
+  std::map<const Pending*, std::shared_ptr<Pending>> pending_;
   size_t active_ = 0;  // pending_, and those whose `done` is running
   bool stopping_ = false;
 };

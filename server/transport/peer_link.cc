@@ -124,17 +124,8 @@ void PeerLink::Dial(Lane lane) {
   hello.set_lane(wire::EncodeLane(lane));
   const auto self = shared_from_this();
   PeerStream::Events events{
-      .on_reply =
-          [self, lane, attempt](v1::PeerHelloReply reply) {
-            self->context_.executor.Post([self, lane, attempt, reply = std::move(reply)] {
-              self->OnReply(lane, attempt, reply);
-            });
-          },
-      .on_end =
-          [self, lane, attempt](const grpc::Status& status) {
-            self->context_.executor.Post(
-                [self, lane, attempt, status] { self->OnEnd(lane, attempt, status); });
-          }};
+      .on_reply = [self, lane, attempt](const auto& reply) { self->OnReply(lane, attempt, reply); },
+      .on_end = [self, lane, attempt](const auto& status) { self->OnEnd(lane, attempt, status); }};
   ++live_streams_;
   const auto dialed =
       PeerStream::Dial(std::move(channel), hello, lane_state.outbox, context_, std::move(events));

@@ -74,7 +74,8 @@ void PeerStream::WriteRefusal() {
 void PeerStream::OnReadDone(bool ok) {
   if (ok) {
     if (!std::exchange(replied_, true)) {
-      events_.on_reply(std::move(reply_));
+      context_.executor.Post(
+          [self = self_, reply = std::move(reply_)] { self->events_.on_reply(reply); });
       reply_.Clear();
     }
     StartRead(&reply_);  // nothing more is said on this side; its failure is the stream's end
@@ -108,9 +109,7 @@ void PeerStream::OnWriteDone(bool ok) {
 }
 
 void PeerStream::OnDone(const grpc::Status& status) {
-  const std::shared_ptr<PeerStream> self =
-      std::move(self_);  // dies, at the earliest, with this scope
-  events_.on_end(status);
+  context_.executor.Post([self = std::move(self_), status] { self->events_.on_end(status); });
 }
 
 }  // namespace jangada::server

@@ -22,8 +22,8 @@ namespace jangada::server {
 class PeerStream final : public grpc::ClientBidiReactor<v1::PeerFrame, v1::PeerHelloReply> {
  public:
   struct Events {
-    Callback<v1::PeerHelloReply> on_reply;
-    Callback<grpc::Status> on_end;
+    Callback<const v1::PeerHelloReply&> on_reply;
+    Callback<const grpc::Status&> on_end;
   };
 
   /// Dials and says hello. `outbox` and `context` outlive the stream's end; the stream keeps itself
@@ -61,8 +61,10 @@ class PeerStream final : public grpc::ClientBidiReactor<v1::PeerFrame, v1::PeerH
   grpc::ClientContext client_context_;
   v1::PeerHelloReply reply_;
   bool replied_ = false;
-  Events events_;
   std::shared_ptr<PeerStream> self_;  // until OnDone
+
+  // Executor only.
+  Events events_;
 
   // Whoever set writing_.
   v1::PeerFrame frame_;

@@ -96,7 +96,8 @@ struct PeerTransport::Impl {
 
   void Flush() {
     if (!waiting.load(std::memory_order_relaxed) || !waiting.exchange(false)) return;
-    for (const auto& [peer, link] : *links()) link->Flush();
+    const std::shared_ptr<const Links> all = links();
+    for (const auto& [peer, link] : *all) link->Flush();
   }
 
   std::shared_ptr<PeerLink> MakeLink(NodeId peer, const Endpoint& endpoint) {
