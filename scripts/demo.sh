@@ -40,7 +40,7 @@ done
 [[ "$dir" == /* ]] || dir="$PWD/$dir"
 [[ -z "$file" || -r "$file" ]] || die "$file cannot be read"
 
-jangada="$ROOT/build/release/bin/jangada"
+jangada="${JANGADA_BIN:-$ROOT/build/release/bin}/jangada"
 cluster() { "$ROOT/scripts/cluster.sh" "$@" --dir "$dir/cluster"; }
 address() { echo "127.0.0.1:$((7091 + $1 + offset))"; }
 everyone="$(address 1),$(address 2),$(address 3)"
@@ -123,7 +123,7 @@ consume_everything() {
   done
 }
 
-"$ROOT/scripts/build.sh" release
+[[ -n "${JANGADA_BIN:-}" ]] || "$ROOT/scripts/build.sh" release
 
 if [[ -f "$dir/cluster/cluster" ]]; then
   cluster stop >/dev/null || true
