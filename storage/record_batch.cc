@@ -70,6 +70,11 @@ Status CheckRecords(std::string_view records, int32_t count) {
   }
 }
 
+/// Writes the CRC of what the batch now holds.
+void Seal(std::string* batch) {
+  StoreBig(batch->data() + kCrcAt, Crc32c(std::string_view(*batch).substr(kCrcCoversFrom)));
+}
+
 }  // namespace
 
 Result<BatchHeader> ReadBatchHeader(std::string_view batch) {
@@ -152,7 +157,18 @@ Result<std::string> WithAppendTime(std::string_view batch, int64_t now_ms) {
   StoreBig(copy.data() + kAttributesAt,
            static_cast<int16_t>(header.attributes | kLogAppendTimeBit));
   StoreBig(copy.data() + kMaxTimestampAt, now_ms);
-  StoreBig(copy.data() + kCrcAt, Crc32c(std::string_view(copy).substr(kCrcCoversFrom)));
+  Seal(&copy);
+  return copy;
+}
+
+std::string WithProducer(std::string_view batch, int64_t producer_id, int16_t epoch,
+                         int32_t base_sequence) {
+  CHECK_GE(batch.size(), kBatchHeaderSize);
+  std::string copy(batch);
+  StoreBig(copy.data() + kProducerIdAt, producer_id);
+  StoreBig(copy.data() + kProducerEpochAt, epoch);
+  StoreBig(copy.data() + kBaseSequenceAt, base_sequence);
+  Seal(&copy);
   return copy;
 }
 

@@ -87,6 +87,11 @@ std::string WithBatchOffset(std::string_view batch, int64_t base_offset, int32_t
 /// The batch with log-append time: attribute bit set, max timestamp = now, CRC made anew. Copies.
 Result<std::string> WithAppendTime(std::string_view batch, int64_t now_ms);
 
+/// The batch under another producer id and sequence, CRC made anew. Copies.
+/// REQUIRES: a whole batch.
+std::string WithProducer(std::string_view batch, int64_t producer_id, int16_t epoch,
+                         int32_t base_sequence);
+
 /// All records of exactly one batch, its CRC checked, with offsets from `base_offset`,
 /// decompressed. REQUIRES nothing: bytes may be hostile. Stops with kCorruptRecord; decompressed
 /// size is bounded by `max_decompressed`.

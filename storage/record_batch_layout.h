@@ -16,6 +16,9 @@ inline constexpr size_t kMagicAt = 16;
 inline constexpr size_t kCrcAt = 17;
 inline constexpr size_t kAttributesAt = 21;
 inline constexpr size_t kMaxTimestampAt = 35;
+inline constexpr size_t kProducerIdAt = 43;
+inline constexpr size_t kProducerEpochAt = 51;
+inline constexpr size_t kBaseSequenceAt = 53;
 /// The CRC covers all that follows it, so the fields before it may change at each hop.
 inline constexpr size_t kCrcCoversFrom = kAttributesAt;
 /// The length field counts the bytes after itself.

@@ -115,6 +115,16 @@ TEST(RecordBatch, OffsetAndEpochAreFilledInWithoutTouchingTheCrc) {
   EXPECT_EQ(DecodeRecords(served, header->base_offset)->back().offset, 1'000'000'009);
 }
 
+TEST(RecordBatch, ANewProducerIdentityIsSealedWithANewCrc) {
+  const std::string renumbered = WithProducer(GoldenBatch(), 77, 3, 12);
+  const auto header = ValidateBatch(renumbered, {}, true);
+  ASSERT_TRUE(header.ok()) << header.error();
+  EXPECT_EQ(header->producer_id, 77);
+  EXPECT_EQ(header->producer_epoch, 3);
+  EXPECT_EQ(header->base_sequence, 12);
+  EXPECT_EQ(WithProducer(renumbered, 4242, 7, 100), GoldenBatch());
+}
+
 TEST(RecordBatch, AppendTimeReplacesEveryTimestamp) {
   const auto stamped = WithAppendTime(GoldenBatch(), 1800000000000);
   ASSERT_TRUE(stamped.ok());

@@ -1,0 +1,218 @@
+#include "client/client.h"
+
+#include <algorithm>
+#include <charconv>
+#include <future>
+#include <optional>
+#include <utility>
+
+#include "client/any_node.h"
+#include "client/core.h"
+
+namespace jangada::client {
+namespace {
+
+bool IsHostPort(const std::string& address) {
+  const size_t colon = address.rfind(':');
+  if (colon == std::string::npos || colon == 0) return false;
+  const char* from = address.data() + colon + 1;
+  const char* end = address.data() + address.size();
+  uint16_t port = 0;
+  const auto [stopped, error] = std::from_chars(from, end, port);
+  return error == std::errc() && stopped == end && port > 0;
+}
+
+/// What a change answers when an earlier try of it, of unknown fate, was carried out after all.
+bool SaysItWasDone(ErrorCode code) {
+  return code == ErrorCode::kAlreadyExists || code == ErrorCode::kUnknownTopic ||
+         code == ErrorCode::kNotFound;
+}
+
+struct CallLimits {
+  int64_t timeout_ms = 0;
+  int64_t try_timeout_ms = 0;  // at most
+};
+
+/// What came of a call: nothing when the client closed meanwhile.
+template <class T>
+struct Outcome {
+  std::optional<Reply<T>> reply;
+  bool maybe_done = false;
+};
+
+/// Asks, and blocks until the answer.
+template <class T>
+Outcome<T> AskAndWait(Core& core, CallLimits limits, typename AnyNodeCall<T>::Try attempt) {
+  const auto answer = std::make_shared<std::promise<Outcome<T>>>();
+  std::future<Outcome<T>> future = answer->get_future();
+  const bool started = core.loop.RunAndWait([&core, limits, &attempt, answer] {
+    auto finish = [answer](Reply<T> reply, bool maybe_done) {
+      answer->set_value({std::move(reply), maybe_done});
+    };
+    std::make_shared<AnyNodeCall<T>>(
+        core,
+        typename AnyNodeCall<T>::Limits{core.loop.NowUs() + limits.timeout_ms * 1000,
+                                        limits.try_timeout_ms},
+        std::move(attempt), std::move(finish))
+        ->Start();
+  });
+  if (!started) return {};
+  return future.get();  // every try has a deadline, so an answer comes
+}
+
+Error Closed() { return {ErrorCode::kShuttingDown, "the client is closed"}; }
+
+template <class T>
+Result<T> Ask(Core& core, CallLimits limits, typename AnyNodeCall<T>::Try attempt) {
+  Outcome<T> outcome = AskAndWait<T>(core, limits, std::move(attempt));
+  if (!outcome.reply.has_value()) return Closed();
+  if (!outcome.reply->ok()) return outcome.reply->failure().error;
+  return std::move(outcome.reply->value());
+}
+
+/// For what a node may take long over, such as a change that waits for a leader: half of the time,
+/// so that another node gets its turn when the first one hangs.
+CallLimits LongTries(int64_t timeout_ms) {
+  return {timeout_ms, std::max<int64_t>(1, timeout_ms / 2)};
+}
+
+Status Change(Core& core, int64_t timeout_ms, AnyNodeCall<Nothing>::Try attempt) {
+  // A change may take long (a leader is elected, a majority syncs), so that a try gets all the time
+  // there is.
+  const auto outcome = AskAndWait<Nothing>(core, {timeout_ms, timeout_ms}, std::move(attempt));
+  if (!outcome.reply.has_value()) return Closed();
+  if (outcome.reply->ok()) return {};
+  const Error& error = outcome.reply->failure().error;
+  if (outcome.maybe_done && SaysItWasDone(error.code)) return {};
+  return error;
+}
+
+}  // namespace
+
+Client::Client(ClientOptions options) : core_(std::make_unique<Core>(std::move(options))) {}
+
+Client::~Client() = default;
+
+Result<std::unique_ptr<Client>> Client::Make(ClientOptions options) {
+  if (options.bootstrap.empty()) {
+    return Error{ErrorCode::kInvalidArgument, "no node is named; give one as host:port"};
+  }
+  for (const std::string& address : options.bootstrap) {
+    if (!IsHostPort(address)) {
+      return Error{
+          ErrorCode::kInvalidArgument,
+          "'" + address + "' is no address of a node; give host:port, such as 127.0.0.1:7092"};
+    }
+  }
+  return std::unique_ptr<Client>(new Client(std::move(options)));
+}
+
+Result<std::vector<int64_t>> Client::ListOffsets(std::vector<OffsetQuery> queries,
+                                                 int64_t timeout_ms) {
+  // One partition without a leader fails the whole question, which is then asked again.
+  using Offsets = std::vector<int64_t>;
+  const auto attempt = [this, queries = std::move(queries)](const std::string& node, int64_t try_ms,
+                                                            Done<Offsets> done) {
+    core_->wire->ListOffsets(node, queries, try_ms,
+                             [done = std::move(done), expected = queries.size()](
+                                 Reply<std::vector<Reply<int64_t>>> reply) mutable {
+                               if (!reply.ok()) return done(reply.failure());
+                               Offsets offsets;
+                               for (const Reply<int64_t>& answer : reply.value()) {
+                                 if (!answer.ok()) return done(answer.failure());
+                                 offsets.push_back(answer.value());
+                               }
+                               if (offsets.size() != expected) {
+                                 return done(Failure{.error = {ErrorCode::kInternal,
+                                                               "a node answered too few offsets"}});
+                               }
+                               done(std::move(offsets));
+                             });
+  };
+  return Ask<Offsets>(*core_, {timeout_ms, core_->options.try_timeout_ms}, attempt);
+}
+
+Result<std::string> Client::CreateTopic(NewTopic topic, int64_t timeout_ms) {
+  const auto outcome = AskAndWait<std::string>(
+      *core_, LongTries(timeout_ms),
+      [this, topic](const std::string& node, int64_t try_ms, Done<std::string> done) {
+        core_->wire->CreateTopic(node, topic, try_ms, std::move(done));
+      });
+  if (!outcome.reply.has_value()) return Closed();
+  if (outcome.reply->ok()) return outcome.reply->value();
+  const Error& error = outcome.reply->failure().error;
+  if (!outcome.maybe_done || error.code != ErrorCode::kAlreadyExists) return error;
+  TRY_ASSIGN(const TopicsView view, DescribeTopics({topic.name}, timeout_ms));
+  return view.topics.empty() ? std::string() : view.topics.front().id;
+}
+
+Status Client::DeleteTopic(std::string name, int64_t timeout_ms) {
+  return Change(*core_, timeout_ms,
+                [this, name](const std::string& node, int64_t try_ms, Done<Nothing> done) {
+                  core_->wire->DeleteTopic(node, name, try_ms, std::move(done));
+                });
+}
+
+Result<std::vector<TopicEntry>> Client::ListTopics(int64_t timeout_ms) {
+  using Topics = std::vector<TopicEntry>;
+  return Ask<Topics>(*core_, {timeout_ms, core_->options.try_timeout_ms},
+                     [this](const std::string& node, int64_t try_ms, Done<Topics> done) {
+                       core_->wire->ListTopics(node, try_ms, std::move(done));
+                     });
+}
+
+Result<TopicsView> Client::DescribeTopics(std::vector<std::string> names, int64_t timeout_ms) {
+  return Ask<TopicsView>(
+      *core_, {timeout_ms, core_->options.try_timeout_ms},
+      [this, names](const std::string& node, int64_t try_ms, Done<TopicsView> done) {
+        core_->wire->DescribeTopics(node, names, try_ms, std::move(done));
+      });
+}
+
+Result<ClusterView> Client::DescribeCluster(int64_t timeout_ms) {
+  return Ask<ClusterView>(*core_, {timeout_ms, core_->options.try_timeout_ms},
+                          [this](const std::string& node, int64_t try_ms, Done<ClusterView> done) {
+                            core_->wire->DescribeCluster(node, try_ms, std::move(done));
+                          });
+}
+
+Result<std::vector<PartitionStateView>> Client::DescribePartitions(std::vector<std::string> topics,
+                                                                   int64_t timeout_ms) {
+  using States = std::vector<PartitionStateView>;
+  return Ask<States>(*core_, {timeout_ms, timeout_ms},
+                     [this, topics](const std::string& node, int64_t try_ms, Done<States> done) {
+                       core_->wire->DescribePartitions(node, topics, try_ms, std::move(done));
+                     });
+}
+
+Status Client::TransferLeadership(TopicPartition where, int32_t to, int64_t timeout_ms) {
+  return Change(*core_, timeout_ms,
+                [this, where, to](const std::string& node, int64_t try_ms, Done<Nothing> done) {
+                  core_->wire->TransferLeadership(node, where, to, try_ms, std::move(done));
+                });
+}
+
+Status Client::MovePartition(TopicPartition where, std::vector<int32_t> replicas,
+                             int64_t timeout_ms) {
+  return Change(
+      *core_, timeout_ms,
+      [this, where, replicas](const std::string& node, int64_t try_ms, Done<Nothing> done) {
+        core_->wire->MovePartition(node, where, replicas, try_ms, std::move(done));
+      });
+}
+
+Status Client::AddNode(int32_t id, int64_t timeout_ms) {
+  return Change(*core_, timeout_ms,
+                [this, id](const std::string& node, int64_t try_ms, Done<Nothing> done) {
+                  core_->wire->AddNode(node, id, try_ms, std::move(done));
+                });
+}
+
+Status Client::RemoveNode(int32_t id, int64_t timeout_ms) {
+  return Change(*core_, timeout_ms,
+                [this, id](const std::string& node, int64_t try_ms, Done<Nothing> done) {
+                  core_->wire->RemoveNode(node, id, try_ms, std::move(done));
+                });
+}
+
+}  // namespace jangada::client

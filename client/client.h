@@ -1,0 +1,55 @@
+// Client: a connection to a cluster. Give it some nodes; it learns the others, finds the leaders
+// and follows them. Producers and consumers are made from it; its own calls block until they are
+// answered, retry on other nodes while that can help, and give up after the timeout. Safe to share
+// between threads.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "base/result.h"
+#include "client/options.h"
+#include "client/wire.h"
+
+namespace jangada::client {
+
+struct Core;
+
+class Client {
+ public:
+  /// Connects to nothing yet. kInvalidArgument: an address is not host:port.
+  static Result<std::unique_ptr<Client>> Make(ClientOptions options);
+  ~Client();
+
+  // ---- offsets ----
+  /// One answer a query, in their order; -1: no record at or after the timestamp.
+  Result<std::vector<int64_t>> ListOffsets(std::vector<OffsetQuery> queries, int64_t timeout_ms);
+
+  // ---- admin: proto/jangada/v1/admin.proto says what each does and how it may fail ----
+  // When a try's fate is unknown the call is made again; kAlreadyExists, kUnknownTopic or kNotFound
+  // are then taken to mean that the earlier try was done.
+  Result<std::string> CreateTopic(NewTopic topic, int64_t timeout_ms);
+  Status DeleteTopic(std::string name, int64_t timeout_ms);
+  Result<std::vector<TopicEntry>> ListTopics(int64_t timeout_ms);
+  /// No names: all topics.
+  Result<TopicsView> DescribeTopics(std::vector<std::string> names, int64_t timeout_ms);
+  Result<ClusterView> DescribeCluster(int64_t timeout_ms);
+  /// No topics: all of them.
+  Result<std::vector<PartitionStateView>> DescribePartitions(std::vector<std::string> topics,
+                                                             int64_t timeout_ms);
+  Status TransferLeadership(TopicPartition where, int32_t to, int64_t timeout_ms);
+  Status MovePartition(TopicPartition where, std::vector<int32_t> replicas, int64_t timeout_ms);
+  Status AddNode(int32_t id, int64_t timeout_ms);
+  Status RemoveNode(int32_t id, int64_t timeout_ms);
+
+  /// For producers and consumers.
+  Core& core() { return *core_; }
+
+ private:
+  explicit Client(ClientOptions options);
+  std::unique_ptr<Core> core_;
+};
+
+}  // namespace jangada::client

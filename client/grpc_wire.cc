@@ -1,0 +1,324 @@
+// Wire over gRPC: each call fills a request, starts it, and turns the answer into plain C++.
+#include <algorithm>
+#include <functional>
+#include <utility>
+
+#include "client/grpc_calls.h"
+#include "jangada/v1/admin.grpc.pb.h"
+#include "jangada/v1/log.grpc.pb.h"
+
+namespace jangada::client {
+namespace {
+
+/// What a call needs until gRPC is done with it.
+template <class Request, class Response, class T>
+struct Call {
+  grpc::ClientContext context;
+  Request request;
+  Response response;
+  std::string node;
+  Done<T> done;
+};
+
+/// A wait that the node ends by itself, with an answer, before our deadline cuts it off.
+int64_t WithinDeadline(int64_t timeout_ms) { return std::max<int64_t>(1, timeout_ms * 9 / 10); }
+
+NodeView ToView(const v1::Node& node) {
+  return {.id = node.node_id(),
+          .rack = node.rack(),
+          .grpc_address = node.grpc_address(),
+          .kafka_address = node.kafka_address(),
+          .http_address = node.http_address(),
+          .peer_address = node.peer_address(),
+          .live = node.live()};
+}
+
+template <class From>
+std::vector<NodeView> ToNodes(const From& from) {
+  std::vector<NodeView> nodes;
+  for (const v1::Node& node : from) nodes.push_back(ToView(node));
+  return nodes;
+}
+
+TopicView ToView(const v1::Topic& topic) {
+  TopicView view{.name = topic.name(),
+                 .id = topic.topic_id(),
+                 .replication_factor = topic.replication_factor(),
+                 .partitions = {},
+                 .configs = {topic.configs().begin(), topic.configs().end()}};
+  for (const v1::TopicPartitionInfo& partition : topic.partitions()) {
+    view.partitions.push_back(
+        {.replicas = {partition.replicas().begin(), partition.replicas().end()},
+         .leader = partition.leader_node_id(),
+         .group = partition.group_id()});
+  }
+  return view;
+}
+
+PartitionStateView ToView(const v1::PartitionState& state) {
+  PartitionStateView view{
+      .where = {state.topic(), state.partition()},
+      .group = state.group_id(),
+      .leader = state.leader_node_id(),
+      .leader_epoch = state.leader_epoch(),
+      .from_leader = state.from_leader(),
+      .replicas = {},
+      .log_start_offset = state.log_start_offset(),
+      .high_watermark = state.high_watermark(),
+      .reassigning = state.reassigning(),
+      .desired_replicas = {state.desired_replicas().begin(), state.desired_replicas().end()}};
+  for (const v1::ReplicaState& replica : state.replicas()) {
+    view.replicas.push_back({.node = replica.node_id(),
+                             .voter = replica.voter(),
+                             .live = replica.live(),
+                             .caught_up = replica.caught_up(),
+                             .match_index = replica.match_index(),
+                             .lag_entries = replica.lag_entries()});
+  }
+  return view;
+}
+
+Fetched ToFetched(v1::FetchResponse& response) {
+  Fetched fetched{.batches = {},
+                  .next_offset = response.next_offset(),
+                  .high_watermark = response.high_watermark(),
+                  .log_start_offset = response.log_start_offset()};
+  for (std::string& batch : *response.mutable_batches()) {
+    fetched.batches.emplace_back(std::move(batch));
+  }
+  return fetched;
+}
+
+std::vector<Reply<int64_t>> ToOffsets(const v1::ListOffsetsResponse& response) {
+  std::vector<Reply<int64_t>> offsets;
+  for (const v1::ListOffsetsResponse::Answer& answer : response.answers()) {
+    if (answer.has_error()) {
+      offsets.emplace_back(FailureOf(answer.error()));
+    } else {
+      offsets.emplace_back(int64_t{answer.offset()});
+    }
+  }
+  return offsets;
+}
+
+template <class Response>
+Nothing ToNothing(const Response&) {
+  return {};
+}
+
+class GrpcWire final : public Wire {
+ public:
+  explicit GrpcWire(Executor& events) : events_(events) {}
+  ~GrpcWire() override { calls_.CancelAndWait(); }
+
+  std::unique_ptr<ProduceStream> OpenProduceStream(const std::string& node,
+                                                   ProduceStreamEvents events) override {
+    return OpenGrpcProduceStream(channels_.To(node), node, calls_, events_, std::move(events));
+  }
+
+  void InitProducer(const std::string& node, int64_t timeout_ms,
+                    Done<ProducerIdentity> done) override {
+    auto call = NewCall<v1::InitProducerRequest, v1::InitProducerResponse>(node, timeout_ms,
+                                                                           std::move(done));
+    Start<v1::Log>(call, &v1::Log::Stub::async_interface::InitProducer,
+                   [](const v1::InitProducerResponse& response) {
+                     return ProducerIdentity{response.producer_id(),
+                                             static_cast<int16_t>(response.producer_epoch())};
+                   });
+  }
+
+  void Fetch(const std::string& node, const TopicPartition& where, int64_t offset,
+             int32_t max_bytes, int64_t max_wait_ms, int64_t timeout_ms,
+             Done<Fetched> done) override {
+    auto call = NewCall<v1::FetchRequest, v1::FetchResponse>(node, timeout_ms, std::move(done));
+    ForbidForwarding(&call->context);
+    call->request.set_topic(where.topic);
+    call->request.set_partition(where.partition);
+    call->request.set_offset(offset);
+    call->request.set_max_bytes(max_bytes);
+    call->request.set_min_bytes(max_wait_ms > 0 ? 1 : 0);
+    call->request.set_max_wait_ms(static_cast<int32_t>(max_wait_ms));
+    call->request.set_format(v1::RECORD_FORMAT_BATCHES);
+    Start<v1::Log>(call, &v1::Log::Stub::async_interface::Fetch, ToFetched);
+  }
+
+  void ListOffsets(const std::string& node, const std::vector<OffsetQuery>& queries,
+                   int64_t timeout_ms, Done<std::vector<Reply<int64_t>>> done) override {
+    auto call =
+        NewCall<v1::ListOffsetsRequest, v1::ListOffsetsResponse>(node, timeout_ms, std::move(done));
+    for (const OffsetQuery& query : queries) {
+      v1::ListOffsetsRequest::Query* out = call->request.add_queries();
+      out->set_topic(query.where.topic);
+      out->set_partition(query.where.partition);
+      switch (query.at) {
+        case OffsetQuery::At::kEarliest: out->set_at(v1::OFFSET_AT_EARLIEST); break;
+        case OffsetQuery::At::kLatest: out->set_at(v1::OFFSET_AT_LATEST); break;
+        case OffsetQuery::At::kTimestamp: out->set_timestamp_ms(query.timestamp_ms); break;
+      }
+    }
+    Start<v1::Log>(call, &v1::Log::Stub::async_interface::ListOffsets, ToOffsets);
+  }
+
+  void CreateTopic(const std::string& node, const NewTopic& topic, int64_t timeout_ms,
+                   Done<std::string> done) override {
+    auto call =
+        NewCall<v1::CreateTopicRequest, v1::CreateTopicResponse>(node, timeout_ms, std::move(done));
+    call->request.set_name(topic.name);
+    call->request.set_partitions(topic.partitions);
+    call->request.set_replication_factor(topic.replication_factor);
+    call->request.mutable_configs()->insert(topic.configs.begin(), topic.configs.end());
+    call->request.set_timeout_ms(static_cast<int32_t>(WithinDeadline(timeout_ms)));
+    Start<v1::Admin>(call, &v1::Admin::Stub::async_interface::CreateTopic,
+                     [](const v1::CreateTopicResponse& response) { return response.topic_id(); });
+  }
+
+  void DeleteTopic(const std::string& node, const std::string& name, int64_t timeout_ms,
+                   Done<Nothing> done) override {
+    auto call =
+        NewCall<v1::DeleteTopicRequest, v1::DeleteTopicResponse>(node, timeout_ms, std::move(done));
+    call->request.set_name(name);
+    Start<v1::Admin>(call, &v1::Admin::Stub::async_interface::DeleteTopic,
+                     ToNothing<v1::DeleteTopicResponse>);
+  }
+
+  void ListTopics(const std::string& node, int64_t timeout_ms,
+                  Done<std::vector<TopicEntry>> done) override {
+    auto call =
+        NewCall<v1::ListTopicsRequest, v1::ListTopicsResponse>(node, timeout_ms, std::move(done));
+    Start<v1::Admin>(call, &v1::Admin::Stub::async_interface::ListTopics,
+                     [](const v1::ListTopicsResponse& response) {
+                       std::vector<TopicEntry> topics;
+                       for (const auto& topic : response.topics()) {
+                         topics.push_back({topic.name(), topic.topic_id(), topic.partitions(),
+                                           topic.replication_factor()});
+                       }
+                       return topics;
+                     });
+  }
+
+  void DescribeTopics(const std::string& node, const std::vector<std::string>& names,
+                      int64_t timeout_ms, Done<TopicsView> done) override {
+    auto call = NewCall<v1::DescribeTopicsRequest, v1::DescribeTopicsResponse>(node, timeout_ms,
+                                                                               std::move(done));
+    for (const std::string& name : names) call->request.add_names(name);
+    Start<v1::Admin>(call, &v1::Admin::Stub::async_interface::DescribeTopics,
+                     [](const v1::DescribeTopicsResponse& response) {
+                       TopicsView view{.topics = {}, .nodes = ToNodes(response.nodes())};
+                       for (const v1::Topic& topic : response.topics()) {
+                         view.topics.push_back(ToView(topic));
+                       }
+                       return view;
+                     });
+  }
+
+  void DescribeCluster(const std::string& node, int64_t timeout_ms,
+                       Done<ClusterView> done) override {
+    auto call = NewCall<v1::DescribeClusterRequest, v1::DescribeClusterResponse>(node, timeout_ms,
+                                                                                 std::move(done));
+    Start<v1::Admin>(call, &v1::Admin::Stub::async_interface::DescribeCluster,
+                     [](const v1::DescribeClusterResponse& response) {
+                       return ClusterView{.cluster_id = response.cluster_id(),
+                                          .answered_by = response.node_id(),
+                                          .controller = response.controller_node_id(),
+                                          .nodes = ToNodes(response.nodes())};
+                     });
+  }
+
+  void DescribePartitions(const std::string& node, const std::vector<std::string>& topics,
+                          int64_t timeout_ms, Done<std::vector<PartitionStateView>> done) override {
+    auto call = NewCall<v1::DescribePartitionsRequest, v1::DescribePartitionsResponse>(
+        node, timeout_ms, std::move(done));
+    for (const std::string& topic : topics) call->request.add_topics(topic);
+    call->request.set_max_wait_ms(static_cast<int32_t>(WithinDeadline(timeout_ms / 2)));
+    Start<v1::Admin>(call, &v1::Admin::Stub::async_interface::DescribePartitions,
+                     [](const v1::DescribePartitionsResponse& response) {
+                       std::vector<PartitionStateView> partitions;
+                       for (const v1::PartitionState& state : response.partitions()) {
+                         partitions.push_back(ToView(state));
+                       }
+                       return partitions;
+                     });
+  }
+
+  void TransferLeadership(const std::string& node, const TopicPartition& where, int32_t to,
+                          int64_t timeout_ms, Done<Nothing> done) override {
+    auto call = NewCall<v1::TransferLeadershipRequest, v1::TransferLeadershipResponse>(
+        node, timeout_ms, std::move(done));
+    call->request.set_topic(where.topic);
+    call->request.set_partition(where.partition);
+    call->request.set_to_node_id(to);
+    Start<v1::Admin>(call, &v1::Admin::Stub::async_interface::TransferLeadership,
+                     ToNothing<v1::TransferLeadershipResponse>);
+  }
+
+  void MovePartition(const std::string& node, const TopicPartition& where,
+                     const std::vector<int32_t>& replicas, int64_t timeout_ms,
+                     Done<Nothing> done) override {
+    auto call = NewCall<v1::MovePartitionRequest, v1::MovePartitionResponse>(node, timeout_ms,
+                                                                             std::move(done));
+    call->request.set_topic(where.topic);
+    call->request.set_partition(where.partition);
+    for (const int32_t replica : replicas) call->request.add_replicas(replica);
+    Start<v1::Admin>(call, &v1::Admin::Stub::async_interface::MovePartition,
+                     ToNothing<v1::MovePartitionResponse>);
+  }
+
+  void AddNode(const std::string& node, int32_t id, int64_t timeout_ms,
+               Done<Nothing> done) override {
+    auto call = NewCall<v1::AddNodeRequest, v1::AddNodeResponse>(node, timeout_ms, std::move(done));
+    call->request.set_node_id(id);
+    Start<v1::Admin>(call, &v1::Admin::Stub::async_interface::AddNode,
+                     ToNothing<v1::AddNodeResponse>);
+  }
+
+  void RemoveNode(const std::string& node, int32_t id, int64_t timeout_ms,
+                  Done<Nothing> done) override {
+    auto call =
+        NewCall<v1::RemoveNodeRequest, v1::RemoveNodeResponse>(node, timeout_ms, std::move(done));
+    call->request.set_node_id(id);
+    Start<v1::Admin>(call, &v1::Admin::Stub::async_interface::RemoveNode,
+                     ToNothing<v1::RemoveNodeResponse>);
+  }
+
+ private:
+  template <class Request, class Response, class T>
+  std::shared_ptr<Call<Request, Response, T>> NewCall(const std::string& node, int64_t timeout_ms,
+                                                      Done<T> done) {
+    auto call = std::make_shared<Call<Request, Response, T>>();
+    SetDeadline(&call->context, timeout_ms);
+    call->node = node;
+    call->done = std::move(done);
+    return call;
+  }
+
+  /// Starts `call`; its answer goes through `convert` on gRPC's thread and is posted.
+  template <class Service, class Request, class Response, class T, class Convert>
+  void Start(const std::shared_ptr<Call<Request, Response, T>>& call,
+             void (Service::Stub::async_interface::*method)(grpc::ClientContext*, const Request*,
+                                                            Response*,
+                                                            std::function<void(grpc::Status)>),
+             Convert convert) {
+    calls_.Add(&call->context);
+    const auto stub = Service::NewStub(channels_.To(call->node));
+    (stub->async()->*method)(
+        &call->context, &call->request, &call->response,
+        [this, call, convert](const grpc::Status& status) {
+          Reply<T> reply = status.ok() ? Reply<T>(convert(call->response))
+                                       : Reply<T>(FailureOf(status, call->node));
+          events_.Post([done = std::move(call->done), reply = std::move(reply)]() mutable {
+            done(std::move(reply));
+          });
+          calls_.Remove(&call->context);  // after this the Wire may go
+        });
+  }
+
+  Executor& events_;
+  Channels channels_;
+  CallsUnderWay calls_;
+};
+
+}  // namespace
+
+std::unique_ptr<Wire> MakeGrpcWire(Executor& events) { return std::make_unique<GrpcWire>(events); }
+
+}  // namespace jangada::client
