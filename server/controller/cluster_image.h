@@ -26,6 +26,7 @@ struct Endpoint {
 struct Founder {
   NodeId node;
   Endpoint peer;
+  static void Fields(auto& m, auto& v) { v(m.node), v(m.peer); }
   friend bool operator==(const Founder&, const Founder&) = default;
 };
 
@@ -74,6 +75,7 @@ struct FounderDisk {
   NodeId node;
   Endpoint peer;
   Uuid disk_id;
+  static void Fields(auto& m, auto& v) { v(m.node), v(m.peer), v(m.disk_id); }
   friend bool operator==(const FounderDisk&, const FounderDisk&) = default;
 };
 

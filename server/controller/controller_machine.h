@@ -59,7 +59,4 @@ class ControllerMachine final : public StateMachine {
   bool stuck_ = false;  // an entry could not be folded: nothing after it may be
 };
 
-/// The fold itself: `command` on `image`, in place. An error leaves the image as it was.
-Result<int64_t> Fold(ClusterImage& image, const record::Body& command);
-
 }  // namespace jangada::server

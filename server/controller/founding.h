@@ -54,6 +54,7 @@ struct ProbeQuestion {
   NodeId node;
   Uuid disk_id;
   std::vector<Founder> founders;
+  static void Fields(auto& m, auto& v) { v(m.node), v(m.disk_id), v(m.founders); }
 };
 
 struct ProbeAnswer {
@@ -65,6 +66,10 @@ struct ProbeAnswer {
   Uuid cluster_id;             // not zero: the cluster that it belongs to
   uint64_t image_version = 0;  // 0: it can't tell yet how the asker stands
   Standing standing = Standing::kUnknown;
+  static void Fields(auto& m, auto& v) {
+    v(m.node), v(m.disk_id), v(m.founders), v(m.founding), v(m.cluster_id), v(m.image_version);
+    v(m.standing);
+  }
 };
 
 Bytes EncodeProbeQuestion(const ProbeQuestion& question);

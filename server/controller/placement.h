@@ -44,12 +44,10 @@ std::vector<record::ReplicaChange> PlanFillUp(const ClusterImage& image,
                                               const std::vector<Candidate>& candidates,
                                               size_t max_changes);
 
-/// Checks a placement that a person wrote: known nodes, none twice, none being removed.
-Status CheckAssignment(const ClusterImage& image, const std::vector<NodeId>& replicas);
-
 /// Who should belong to group 0: every registered node, up to kMaxControllerVoters of them as
 /// voters. Voters stay voters while they can; a voter is added only to reach an odd number (or to
-/// replace one).
+/// replace one). A node that is being removed stays a learner while it holds partitions: it must
+/// see what to hand over.
 struct ControllerSeats {
   std::vector<NodeId> voters;
   std::vector<NodeId> learners;

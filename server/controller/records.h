@@ -90,7 +90,8 @@ struct AlterTopicConfigs {
   friend bool operator==(const AlterTopicConfigs&, const AlterTopicConfigs&) = default;
 };
 
-/// All or none of the changes: each is refused on its own if its partition moved on meanwhile.
+/// Each change stands for itself: one whose partition moved on meanwhile is skipped. Answers how
+/// many were made; an error if there was none to make.
 struct ChangeReplicas {
   std::vector<ReplicaChange> changes;
   friend bool operator==(const ChangeReplicas&, const ChangeReplicas&) = default;
