@@ -22,7 +22,8 @@ struct Endpoint {
   friend bool operator==(const Endpoint&, const Endpoint&) = default;
 };
 
-/// A line of `cluster.founders`: one of the nodes that found the cluster, and where the others reach it.
+/// A line of `cluster.founders`: one of the nodes that found the cluster, and where the others
+/// reach it.
 struct Founder {
   NodeId node;
   Endpoint peer;

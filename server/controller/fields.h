@@ -1,6 +1,7 @@
-// Fields: bytes of the small messages that controllers of different nodes exchange. Each message lists its
-// fields once, in a static Fields(message, visitor), and both directions walk the list. A message begins
-// with a version byte; an unknown version, or bytes left over, are refused. Pure; any thread.
+// Fields: bytes of the small messages that controllers of different nodes exchange. Each message
+// lists its fields once, in a static Fields(message, visitor), and both directions walk the list. A
+// message begins with a version byte; an unknown version, or bytes left over, are refused. Pure;
+// any thread.
 #pragma once
 
 #include <concepts>
@@ -25,7 +26,9 @@ namespace jangada::server::fields {
 inline constexpr uint8_t kVersion = 1;
 
 template <class T, class V>
-concept HasFields = requires(T& message, V& visitor) { T::Fields(message, visitor); };
+concept HasFields = requires(T& message, V& visitor) {
+  T::Fields(message, visitor);
+};
 
 class Writer {
  public:
@@ -35,10 +38,8 @@ class Writer {
   void operator()(const Uuid& id) { out += id.Raw(); }
   void operator()(const Endpoint& at) { (*this)(at.host), (*this)(at.port); }
   template <class T>
-    requires std::integral<T> || std::is_enum_v<T>
-  void operator()(T value) {
-    AppendVarint(&out, static_cast<int64_t>(value));
-  }
+  requires std::integral<T> || std::is_enum_v<T>
+  void operator()(T value) { AppendVarint(&out, static_cast<int64_t>(value)); }
   template <class Tag, class Int>
   void operator()(StrongId<Tag, Int> id) {
     (*this)(id.value());
@@ -59,10 +60,8 @@ class Writer {
     for (const auto& [key, value] : values) (*this)(key), (*this)(value);
   }
   template <class T>
-    requires HasFields<const T, Writer>
-  void operator()(const T& message) {
-    T::Fields(message, *this);
-  }
+  requires HasFields<const T, Writer>
+  void operator()(const T& message) { T::Fields(message, *this); }
 };
 
 class Reader {
@@ -75,10 +74,8 @@ class Reader {
   void operator()(Uuid& id) { id = Uuid::FromRaw(in_.Take(16)).value_or(Uuid()); }
   void operator()(Endpoint& at) { (*this)(at.host), (*this)(at.port); }
   template <class T>
-    requires std::integral<T> || std::is_enum_v<T>
-  void operator()(T& value) {
-    value = static_cast<T>(in_.Varint());
-  }
+  requires std::integral<T> || std::is_enum_v<T>
+  void operator()(T& value) { value = static_cast<T>(in_.Varint()); }
   template <class Tag, class Int>
   void operator()(StrongId<Tag, Int>& id) {
     Int value = 0;
@@ -105,10 +102,8 @@ class Reader {
     }
   }
   template <class T>
-    requires HasFields<T, Reader>
-  void operator()(T& message) {
-    T::Fields(message, *this);
-  }
+  requires HasFields<T, Reader>
+  void operator()(T& message) { T::Fields(message, *this); }
 
  private:
   /// A count of elements: never more than there are bytes left, since each takes one at least.
@@ -134,9 +129,10 @@ Bytes Encode(const T& message) {
 template <class T>
 Result<T> Decode(std::string_view bytes) {
   if (bytes.empty() || static_cast<uint8_t>(bytes.front()) != kVersion) {
-    return Error{ErrorCode::kUnsupportedVersion,
-                 "another node sent a message of a version that this one doesn't know: run the same "
-                 "version of jangada-server on all nodes"};
+    return Error{
+        ErrorCode::kUnsupportedVersion,
+        "another node sent a message of a version that this one doesn't know: run the same "
+        "version of jangada-server on all nodes"};
   }
   Reader reader(bytes.substr(1));
   T message{};

@@ -93,7 +93,7 @@ struct FoundingFound {
   std::vector<FounderDisk> founders;
   Uuid cluster_id;
 };
-/// Start group 0 without members and wait to be made a learner.
+/// Register with the cluster, then start group 0 without members and wait to be made a learner.
 struct FoundingJoin {
   Uuid cluster_id;
 };
@@ -106,7 +106,7 @@ using FoundingDecision = std::variant<FoundingWait, FoundingFound, FoundingJoin,
 class Founding {
  public:
   /// A refusal must be repeated in this many rounds: an answerer may lag behind `node add`.
-  static constexpr int kRefusalRounds = 3;
+  static constexpr int kRefusalRounds = 4;
 
   /// REQUIRES: `self` is empty.
   Founding(NodeIdentity self, std::vector<Founder> founders);
@@ -131,15 +131,17 @@ class Founding {
 /// executor.
 class FoundingDriver {
  public:
-  static constexpr int64_t kRoundUs = 500'000;
+  static constexpr int64_t kRoundUs = 250'000;
   static constexpr int64_t kLogEveryUs = 5'000'000;
 
   FoundingDriver(Executor& executor, Transport& transport, IdentityStore& store, NodeIdentity self,
                  std::vector<Founder> founders);
   ~FoundingDriver();
 
-  /// `done` once, with the identity as it is stored now: founding not empty means that group 0
-  /// starts with those voters. An error (kPermissionDenied, or the store's) must end the process.
+  /// `done` once, perhaps inside the call, with the identity as it is stored now. `founding` not
+  /// empty: group 0 starts with those voters. Empty: the node joins; it must register
+  /// (Controller::Register) before it starts group 0. An error (kPermissionDenied, or the store's)
+  /// must end the process.
   void Start(Callback<Result<NodeIdentity>> done);
 
   struct Impl;
@@ -148,8 +150,10 @@ class FoundingDriver {
   std::shared_ptr<Impl> impl_;
 };
 
-/// Whether a peer may connect; PeerSink::CheckPeer asks it. `image` may be nullptr. A peer without
-/// a cluster may connect, to ask (it has no group whose messages could matter).
+/// Whether a peer may connect; PeerSink::CheckPeer asks it. A peer without a cluster may: it only
+/// asks. `image`: nullptr unless group 0's replica here follows a leader (or leads) at this moment.
+/// A stale image must not shut out a node that was added since, which may be the very leader to
+/// catch up from.
 Status AdmitPeer(const NodeIdentity& self, const ClusterImage* image, const PeerIdentity& peer);
 
 }  // namespace jangada::server

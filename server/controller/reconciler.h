@@ -56,6 +56,12 @@ class Reconciler {
  public:
   struct Options {
     NodeId self;
+    Uuid disk_id;  // images in which this node has another disk are of a past that this disk didn't
+                   // see
+    /// Last index of group 0's log on this disk when the node started. Images before it are
+    /// replayed history: what this node did then must not be done again (a group that it erased
+    /// must not be bootstrapped).
+    uint64_t replay_until = 0;
     int64_t round_us = 250'000;             // between two looks at unsettled groups
     int64_t preferred_live_us = 3'000'000;  // a preferred leader must have been back for this long
     size_t transfers_per_round = 4;         // leaderships handed back at most
