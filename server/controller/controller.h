@@ -82,8 +82,14 @@ class Controller final : public MachineListener, public SettleReporter {
   Controller(const Controller&) = delete;
   Controller& operator=(const Controller&) = delete;
 
-  /// Group 0's replica runs: registers this node and serves from here on. `group` and `machine`
-  /// must outlive Stop().
+  /// Registers this node with a cluster that it joins, before it has a replica of group 0: only
+  /// asks others. Goes on until it is done; kPermissionDenied: the cluster refuses it, the process
+  /// must end.
+  void Register(Callback<Status> done);
+
+  /// Group 0's replica runs: registers this node in the background and serves from here on. `group`
+  /// and `machine` must outlive the controller; their pending calls end (Replica::Stop) before it
+  /// goes.
   void Start(ControllerGroup& group, ControllerMachine& machine);
   /// Ends every pending request with kShuttingDown.
   void Stop();
@@ -108,6 +114,8 @@ class Controller final : public MachineListener, public SettleReporter {
 
   /// This node registered with the cluster since it started.
   bool registered() const;
+  /// Who leads group 0, as far as its replica here knows.
+  std::optional<NodeId> leader() const;
 
   // ---- MachineListener, SettleReporter ----
   void OnImage(ClusterImagePtr image) override;

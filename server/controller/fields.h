@@ -69,6 +69,8 @@ class Reader {
   explicit Reader(std::string_view bytes) : in_(bytes) {}
 
   bool AtEnd() const { return good_ && in_.AtEnd(); }
+  /// For a message that finds its own bytes wrong.
+  void Fail() { good_ = false; }
 
   void operator()(std::string& text) { text = in_.Sized(); }
   void operator()(Uuid& id) { id = Uuid::FromRaw(in_.Take(16)).value_or(Uuid()); }
