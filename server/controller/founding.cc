@@ -33,6 +33,15 @@ FoundingRefuse Denied(std::string sentence) {
 
 }  // namespace
 
+std::string EncodeFounding(const std::vector<FounderDisk>& founders) {
+  return founders.empty() ? std::string() : fields::Encode(founders).ToString();
+}
+
+Result<std::vector<FounderDisk>> DecodeFounding(std::string_view bytes) {
+  if (bytes.empty()) return std::vector<FounderDisk>();
+  return fields::Decode<std::vector<FounderDisk>>(bytes);
+}
+
 Bytes EncodeProbeQuestion(const ProbeQuestion& question) { return fields::Encode(question); }
 Result<ProbeQuestion> DecodeProbeQuestion(std::string_view bytes) {
   return fields::Decode<ProbeQuestion>(bytes);

@@ -33,6 +33,10 @@ struct NodeIdentity {
   bool IsEmpty() const { return founding.empty() && cluster_id.IsZero(); }
 };
 
+/// `founding` as the data folder keeps it: versioned, empty for none.
+std::string EncodeFounding(const std::vector<FounderDisk>& founders);
+Result<std::vector<FounderDisk>> DecodeFounding(std::string_view bytes);
+
 /// Where identity is kept. Synced before it returns.
 class IdentityStore {
  public:

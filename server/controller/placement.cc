@@ -52,10 +52,25 @@ class Load {
     return std::get<NodeId>(*best);
   }
 
+  /// Hands leaderships among `placed` from nodes with many to nodes with few, until no single
+  /// handover levels them further. Each one shrinks the sum of squares, so it ends.
+  void LevelLeaders(std::vector<std::vector<NodeId>>* placed) {
+    for (bool changed = true; changed;) {
+      changed = false;
+      for (std::vector<NodeId>& replicas : *placed) {
+        const auto heir = LeastLeading(&replicas);
+        if (Get(leaders_, replicas.front()) - Get(leaders_, *heir) < 2) continue;
+        --leaders_[replicas.front()];
+        ++leaders_[*heir];
+        std::rotate(replicas.begin(), heir, heir + 1);
+        changed = true;
+      }
+    }
+  }
+
   /// Moves the node with the fewest leaderships to the front.
   void PutLeaderFirst(std::vector<NodeId>* replicas) const {
-    const auto fewer = [this](NodeId a, NodeId b) { return Get(leaders_, a) < Get(leaders_, b); };
-    const auto leader = std::min_element(replicas->begin(), replicas->end(), fewer);
+    const auto leader = LeastLeading(replicas);
     std::rotate(replicas->begin(), leader, leader + 1);
   }
 
@@ -69,6 +84,11 @@ class Load {
   static int Get(const Map& map, const Key& key) {
     auto it = map.find(key);
     return it == map.end() ? 0 : it->second;
+  }
+
+  std::vector<NodeId>::iterator LeastLeading(std::vector<NodeId>* replicas) const {
+    const auto fewer = [this](NodeId a, NodeId b) { return Get(leaders_, a) < Get(leaders_, b); };
+    return std::min_element(replicas->begin(), replicas->end(), fewer);
   }
 
   void Count(const std::vector<NodeId>& replicas, int by) {
@@ -135,6 +155,7 @@ Result<std::vector<std::vector<NodeId>>> PlacePartitions(const ClusterImage& ima
     load.Add(replicas);
     placed.push_back(std::move(replicas));
   }
+  load.LevelLeaders(&placed);
   return placed;
 }
 
