@@ -18,7 +18,11 @@ constexpr Ticks kRetryShare = 5;
 
 // ---- who may, and when ----
 
-bool Raft::MayCampaign() const { return membership().IsVoter(options_.self) && !refill_.active; }
+/// A replica that the configuration in force leaves out still campaigns until that is committed: it
+/// may hold the longest log, without which nobody else can win (thesis 4.2.2).
+bool Raft::MayCampaign() const {
+  return memberships_.MayVoteAfter(log_.commit(), options_.self) && !refill_.active;
+}
 
 bool Raft::IsAloneVoter() const {
   return !membership().IsJoint() && membership().voters == std::vector<NodeId>{options_.self};
@@ -75,6 +79,10 @@ void Raft::LoseLeader(FollowerState& follower) {
   if (MayCampaign()) CampaignWithin(kCampaignSoonTicks);
 }
 
+/// A vote for itself is a vote too, so a refilled replica skips the terms in which it may have
+/// voted.
+Term Raft::NextTerm() const { return std::max(hard_state_.term, refill_.no_votes_up_to) + 1; }
+
 // ---- changes of role ----
 
 void Raft::BecomeFollower(Term term, std::optional<NodeId> leader) {
@@ -108,7 +116,7 @@ void Raft::BecomePreCandidate() {
 
 void Raft::BecomeCandidate(bool transfer) {
   CHECK(leading() == nullptr);
-  SetHardState({hard_state_.term + 1, options_.self});
+  SetHardState({NextTerm(), options_.self});
   CandidateState state;
   if (suspect_.has_value()) state.votes.try_emplace(*suspect_, false);
   role_ = std::move(state);
@@ -123,7 +131,7 @@ void Raft::RequestVotes(bool pre_vote, bool transfer) {
     if (node == options_.self || !membership().IsVoter(node)) continue;
     if (pre_vote) {
       Send(node, request);
-      next_.messages.back().term = hard_state_.term + 1;
+      next_.messages.back().term = NextTerm();
     } else {
       SendDurably(node, request);  // its own vote is durable before it asks for others'
     }
@@ -158,8 +166,10 @@ void Raft::CountOwnVote() {
 
 void Raft::HandlePreVoteRequest(const Message& message, const VoteRequest& request) {
   const bool up_to_date = IsUpToDate(request.last);
-  const bool granted = message.term > hard_state_.term && up_to_date && !HearsLeader() &&
-                       !refill_.active && message.term > refill_.no_votes_up_to;
+  // Not bound by refill_.no_votes_up_to: terms only grow by real elections, so a pre-vote that kept
+  // to it would never get beyond it.
+  const bool granted =
+      message.term > hard_state_.term && up_to_date && !HearsLeader() && !refill_.active;
   Send(message.from, VoteReply{.pre_vote = true, .granted = granted});
   if (granted) {
     next_.messages.back().term = message.term;
@@ -202,7 +212,7 @@ void Raft::HandleVoteReply(const Message& message, const VoteReply& reply) {
   if (!reply.granted && message.term > hard_state_.term) {
     return BecomeFollower(message.term, std::nullopt);
   }
-  const Term expected = hard_state_.term + (reply.pre_vote ? 1 : 0);
+  const Term expected = reply.pre_vote ? NextTerm() : hard_state_.term;
   const bool asked = reply.pre_vote ? pre_candidate != nullptr : candidate != nullptr;
   if (!asked || (reply.granted && message.term != expected)) return Drop();
   auto& votes = reply.pre_vote ? pre_candidate->votes : candidate->votes;

@@ -59,7 +59,8 @@ void Raft::HandleAppendRequest(const Message& message, AppendRequest& request) {
                           request.entries.begin() + static_cast<std::ptrdiff_t>(known));
   } else if (!log_.terms().Contains(request.prev)) {
     Send(message.from, AppendReply{.rejected = request.prev.index,
-                                   .hint = log_.terms().LastAtMost(request.prev)});
+                                   .hint = log_.terms().LastAtMost(request.prev),
+                                   .refill = refill_.active});
     return;
   }
   AppendFromLeader(request.entries);
@@ -130,12 +131,14 @@ void Raft::HandleHeartbeat(const Message& message, const Heartbeat& heartbeat) {
 }
 
 void Raft::HandleInstallSnapshot(const Message& message, InstallSnapshot& snapshot) {
-  if (snapshot.meta.last.term > message.term || snapshot.meta.membership.membership.IsEmpty()) {
-    return Drop();
-  }
+  if (snapshot.meta.last.term > message.term) return Drop();
   FollowerState& follower = Follow(message);
   const Position last = snapshot.meta.last;
   if (last.index <= log_.commit()) return Verified(follower, log_.commit());
+  // A replica that joined later may checkpoint before it has met a configuration at all.
+  if (snapshot.meta.membership.membership.IsEmpty()) {
+    snapshot.meta.membership = memberships_.At(last.index);
+  }
   const bool keep_suffix = log_.terms().Contains(last);
   memberships_.Install(snapshot.meta, keep_suffix);
   log_.Install(last, keep_suffix);
@@ -153,6 +156,8 @@ void Raft::HandleInstallSnapshot(const Message& message, InstallSnapshot& snapsh
 // ---- a replica that lost entries it had acknowledged ----
 
 /// Once per leader, before anything is accepted from it: the leader must not count what is gone.
+/// Should this answer be lost, its next append still begins after what it believes to match, and
+/// that refusal says it again.
 bool Raft::TellOfRefill(FollowerState& follower, Index rejected) {
   if (!refill_.active || follower.refill_told) return false;
   follower.refill_told = true;

@@ -124,6 +124,14 @@ const MembershipAt& MembershipHistory::At(Index index) const {
   CHECK_MSG(false, "the membership at a trimmed index is gone");
 }
 
+bool MembershipHistory::MayVoteAfter(Index commit, NodeId node) const {
+  for (auto at = history_.rbegin(); at != history_.rend(); ++at) {
+    if (at->membership.IsVoter(node)) return true;
+    if (at->index <= commit) return false;
+  }
+  return false;
+}
+
 void MembershipHistory::Append(MembershipAt next) {
   CHECK_GT(next.index, history_.back().index);
   history_.push_back(std::move(next));

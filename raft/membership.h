@@ -31,6 +31,10 @@ class MembershipHistory {
   /// As of the entry at `index`. REQUIRES: index is not below the oldest one kept.
   const MembershipAt& At(Index index) const;
 
+  /// Whether `node` votes in any configuration that may still be the one that counts: the one in
+  /// force at `commit` and all later ones.
+  bool MayVoteAfter(Index commit, NodeId node) const;
+
   void Append(MembershipAt next);
   /// Rolls back to what was in force at `index`.
   void KeepUpTo(Index index);

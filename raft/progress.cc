@@ -77,12 +77,8 @@ bool Progress::Accepted(Index match, Ticks now) {
 }
 
 bool Progress::IsNews(Index rejected) const {
-  switch (mode_) {
-    case Mode::kProbe: return rejected + 1 == next_;
-    case Mode::kReplicate: return rejected > match_;
-    case Mode::kSnapshot: return false;
-  }
-  return false;
+  if (rejected <= match_ || mode_ == Mode::kSnapshot) return false;
+  return mode_ == Mode::kReplicate || rejected + 1 == next_;
 }
 
 void Progress::Probe(Index next) {
@@ -115,12 +111,14 @@ void Progress::RetryIfOverdue(Index last_synced, Ticks now, Ticks append_patienc
                               Ticks snapshot_patience) {
   const Ticks patience = mode_ == Mode::kSnapshot ? snapshot_patience : append_patience;
   if (ordered_.has_value() || now - sent_at_ < patience) return;
-  switch (mode_) {
-    case Mode::kProbe: waiting_ = false; break;
-    case Mode::kReplicate:
-      if (!inflight_.empty() && last_synced + 1 < next_) Probe(match_ + 1);
-      break;
-    case Mode::kSnapshot: snapshot_ordered_ = false; break;
+  if (mode_ == Mode::kSnapshot) {
+    snapshot_ordered_ = false;
+  } else if (last_synced < match_) {
+    Refill(last_synced + 1);
+  } else if (mode_ == Mode::kProbe) {
+    waiting_ = false;
+  } else if (!inflight_.empty()) {
+    Probe(match_ + 1);
   }
 }
 

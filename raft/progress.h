@@ -58,7 +58,9 @@ class Progress {
   void NeedSnapshot();
   /// Messages to it were lost. Nothing is sent until it is heard again.
   void Unreachable();
-  /// At a heartbeat's answer: appends or a snapshot seem lost on the way, so send them once more.
+  /// At a heartbeat's answer, after nothing moved for the patience given: appends, their answers or
+  /// a snapshot were lost on the way, or the peer itself lost what it had acknowledged. Send once
+  /// more.
   void RetryIfOverdue(Index last_synced, Ticks now, Ticks append_patience, Ticks snapshot_patience);
 
   // P1. match_ < next_.

@@ -46,10 +46,12 @@ struct Options {
 /// nothing at all for a replica that will be added as a learner by a leader it has not met.
 struct Restored {
   HardState hard_state;
-  SnapshotMeta snapshot;       // what the trimmed prefix folds into; {0,0} when nothing was trimmed
-  Index first_index = 1;       // of the entries on disk (snapshot.last.index may lie above it:
-                               // checkpoints are not trims)
-  Position last;               // the last entry on disk, or snapshot.last
+  SnapshotMeta snapshot;  // what the trimmed prefix folds into; {0,0} when nothing was trimmed
+  Index first_index = 1;  // of the entries on disk (snapshot.last.index may lie above it:
+                          // checkpoints are not trims)
+  /// The last entry on disk, or snapshot.last. A store that had to cut its log below the checkpoint
+  /// keeps only the checkpoint.
+  Position last;
   std::vector<TermRun> terms;  // from first_index - 1 (or the first entry) on, oldest first
   std::vector<MembershipAt> memberships;  // of the entries after snapshot.last, oldest first
   Index applied = 0;  // state machine's; entries up to here are known to be committed
@@ -193,6 +195,7 @@ class Raft {
   bool IsDiskStalled(Ticks patience) const;
   void LoseLeader(FollowerState& follower);
   Ticks RandomElectionTimeout();
+  Term NextTerm() const;
   void CampaignWithin(Ticks ticks);
   void ResetElectionTimer();
   void TickElection();

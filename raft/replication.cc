@@ -203,7 +203,7 @@ void Raft::HandleAppendReply(const Message& message, const AppendReply& reply) {
   Progress& progress = peer->progress;
   progress.Heard(now_);
   if (reply.refill) {
-    progress.Refill(std::min(reply.hint.index, log_.last().index) + 1);
+    progress.Refill(NextAfterReject(reply.hint));
   } else if (!reply.accepted) {
     if (progress.IsNews(reply.rejected)) {
       progress.Probe(std::min(NextAfterReject(reply.hint), reply.rejected));

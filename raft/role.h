@@ -16,12 +16,12 @@ namespace jangada::raft {
 
 struct FollowerState {
   std::optional<NodeId> leader{};  // of the current term
-  Ticks heard_at = 0;            // from the leader; meaningful while `leader` is known
-  Index verified = 0;            // the log equals this leader's up to here
-  Index leader_commit = 0;       // the greatest commit index that this leader told
-  Index acknowledged = 0;        // the greatest match that the leader was told
-  bool reply_due = false;        // an accepted append waits for its answer
-  bool refill_told = false;      // this leader knows that entries were lost here
+  Ticks heard_at = 0;              // from the leader; meaningful while `leader` is known
+  Index verified = 0;              // the log equals this leader's up to here
+  Index leader_commit = 0;         // the greatest commit index that this leader told
+  Index acknowledged = 0;          // the greatest match that the leader was told
+  bool reply_due = false;          // an accepted append waits for its answer
+  bool refill_told = false;        // this leader knows that entries were lost here
 };
 
 /// Asks whether it would win before it disturbs anyone with a new term (thesis 9.6).

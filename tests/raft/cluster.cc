@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <cstdio>
 #include <sstream>
 
 #include "base/check.h"
@@ -189,17 +190,30 @@ void Cluster::Start(Node& node) {
 }
 
 void Cluster::Crash(int id) {
+  Log(std::to_string(id) + " crashed");
   node(id).raft.reset();
   node(id).writes.clear();
 }
 
-void Cluster::Restart(int id) { Start(node(id)); }
+void Cluster::Restart(int id) {
+  Log(std::to_string(id) + " restarted, last=" + [&] {
+    std::ostringstream out;
+    out << node(id).synced.last();
+    return out.str();
+  }());
+  Start(node(id));
+}
 
 void Cluster::Damage(int id, Index index) {
   Disk& disk = node(id).synced;
   CHECK(!IsUp(id));
   if (index < disk.first_index + disk.entries.size()) {
     disk.entries.resize(index - std::min(index, disk.first_index));
+  }
+  if (disk.entries.empty() || disk.entries.back().index < disk.snapshot.last.index) {
+    disk.entries
+        .clear();  // the checkpoint reaches further than what is left, so it is all that is left
+    disk.first_index = disk.snapshot.last.index + 1;
   }
   disk.damaged = true;
 }
@@ -219,7 +233,8 @@ void Cluster::TickOne(int id, Ticks ticks) {
 }
 
 void Cluster::Log(const std::string& line) {
-  if (tracing_) trace_ += line + "\n";
+  if (tracing_ == Tracing::kKeep) trace_ += line + "\n";
+  if (tracing_ == Tracing::kPrint) std::fprintf(stderr, "%s\n", line.c_str());
 }
 
 void Cluster::HandleReady(int id) {
@@ -252,6 +267,7 @@ void Cluster::HandleReady(int id) {
   NoteLeader(node);
   node.grants.insert(node.grants.end(), ready.reads.begin(), ready.reads.end());
   if (ready.install) Install(node, *ready.install);
+  NoteTruncation(node, ready);
   node.visible.Write(ready.hard_state, ready.install, ready.entries);
   for (Message& message : ready.messages) Emit(std::move(message));
   for (const Replicate& order : ready.replicate) CarryOut(node, order);
@@ -275,7 +291,10 @@ bool Cluster::FinishWrite(int id) {
   Log(std::to_string(id) + " synced " + std::to_string(write.number));
   for (Message& message : write.messages_after) Emit(std::move(message));
   node.raft->OnPersisted(write.number);
-  if (node.synced.damaged && !node.raft->status().refilling) node.synced.damaged = false;
+  if (node.synced.damaged && !node.raft->status().refilling) {
+    node.synced.damaged = false;
+    ++reached_.refills;
+  }
   return true;
 }
 
@@ -422,7 +441,24 @@ void Cluster::NoteLeader(const Node& node) {
   if (!node.raft->IsLeader()) return;
   const auto [known, added] = leaders_.try_emplace(node.raft->term(), node.id);
   EXPECT_EQ(known->second, node.id) << "Election Safety: two leaders in term " << node.raft->term();
-  if (added) CheckLeaderCompleteness(node);
+  if (!added) return;
+  ++reached_.elections;
+  if (node.raft->status().membership.membership.IsJoint()) ++reached_.joint_leaders;
+  CheckLeaderCompleteness(node);
+}
+
+void Cluster::NoteTruncation(const Node& node, const Ready& ready) {
+  for (const ReadGrant& grant : ready.reads) reached_.reads += grant.granted;
+  if (ready.install) ++reached_.snapshots;
+  if (ready.install && ready.install->keep_suffix) ++reached_.kept_suffixes;
+  if (ready.entries.empty() || ready.install) return;
+  const Entry* first = node.visible.At(ready.entries.front().index);
+  if (first == nullptr) return;
+  ++reached_.truncations;
+  if (first->term != node.visible.last().term) ++reached_.deep_truncations;
+  for (Index index = first->index; const Entry* entry = node.visible.At(index); ++index) {
+    if (entry->type == EntryType::kMembership) ++reached_.rolled_back_members;
+  }
 }
 
 void Cluster::CheckLeaderCompleteness(const Node& leader) const {
@@ -483,6 +519,34 @@ void Cluster::CheckLogMatching() const {
       }
     }
   }
+}
+
+std::string Cluster::DescribeNode(int id) {
+  std::ostringstream out;
+  out << id << " ";
+  if (!IsUp(id)) {
+    out << "down last=" << node(id).synced.last() << "\n";
+    return out.str();
+  }
+  const RaftStatus status = raft(id).status();
+  out << RoleName(status.role) << " term=" << status.term
+      << " leader=" << (status.leader ? std::to_string(status.leader->value()) : "-")
+      << " log=" << status.first_index << ".." << status.last << " durable=" << status.durable
+      << " commit=" << status.commit << " applied=" << status.applied << " "
+      << status.membership.membership.ToString()
+      << (status.membership_committed ? "" : " (uncommitted)")
+      << (status.refilling ? " refilling" : "");
+  for (const PeerStatus& peer : status.peers) {
+    out << " " << peer.node << ":" << peer.match << (peer.needs_snapshot ? "s" : "");
+  }
+  out << "\n";
+  return out.str();
+}
+
+std::string Cluster::DescribeAll() {
+  std::string out;
+  for (const auto& [id, node] : nodes_) out += DescribeNode(id.value());
+  return out;
 }
 
 int Cluster::Leader() const {

@@ -119,9 +119,27 @@ class Cluster {
   Index ghost_commit() const { return committed_.empty() ? 0 : committed_.rbegin()->first; }
   const std::map<Index, Entry>& committed() const { return committed_; }
 
+  /// One line a node: role, term, log, membership.
+  std::string DescribeNode(int id);
+  std::string DescribeAll();
+  /// How often rare things were reached, so that a test can show that it proves something.
+  struct Reached {
+    uint64_t elections = 0;
+    uint64_t truncations = 0;       // a write that removed entries
+    uint64_t deep_truncations = 0;  // of more than one term
+    uint64_t snapshots = 0;
+    uint64_t kept_suffixes = 0;        // a snapshot in the middle of a log
+    uint64_t rolled_back_members = 0;  // a truncation removed a configuration
+    uint64_t joint_leaders = 0;        // elected while a joint configuration was in force
+    uint64_t refills = 0;
+    uint64_t reads = 0;
+  };
+  const Reached& reached() const { return reached_; }
   /// What happened since the last call.
   std::string TakeTrace() { return std::exchange(trace_, {}); }
-  void set_tracing(bool tracing) { tracing_ = tracing; }
+  /// kPrint: each line goes to stderr at once, so that it is not lost in a crash.
+  enum class Tracing { kOff, kKeep, kPrint };
+  void set_tracing(Tracing tracing) { tracing_ = tracing; }
 
  private:
   void Start(Node& node);
@@ -134,6 +152,7 @@ class Cluster {
 
   // ---- the checker ----
   void NoteLeader(const Node& node);
+  void NoteTruncation(const Node& node, const Ready& ready);
   void NoteCommitted(const Entry& entry);
   void CheckDurableBeforeSend(const Message& message) const;
   void CheckLeaderCompleteness(const Node& leader) const;
@@ -149,7 +168,8 @@ class Cluster {
   std::map<Term, NodeId> leaders_;    // Election Safety
   std::map<Index, Entry> committed_;  // State Machine Safety, Leader Completeness
   std::map<Index, uint64_t> states_;  // state after each index
-  bool tracing_ = true;
+  Reached reached_;
+  Tracing tracing_ = Tracing::kKeep;
   std::string trace_;
 };
 
