@@ -7,10 +7,9 @@
 namespace jangada::server {
 namespace {
 
-constexpr size_t kMessageBytes =
-    64;                             // fields of the largest message without payload, tags included
-constexpr size_t kEntryBytes = 48;  // fields of one entry, tags and lengths included
-constexpr size_t kHintBytes = 26;   // group, leader and term of one leader hint
+constexpr size_t kMessageBytes = 96;  // the fields of any message, without payload
+constexpr size_t kEntryBytes = 48;    // fields of one entry, tags and lengths included
+constexpr size_t kHintBytes = 26;     // group, leader and term of one leader hint
 constexpr size_t kMemberBytes = 5;
 
 struct BodyBytes {

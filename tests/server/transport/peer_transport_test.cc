@@ -1,18 +1,17 @@
 // PeerTransports of one process talk over real gRPC on loopback.
 #include "server/transport/peer_transport.h"
 
-#include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
 #include <chrono>
 #include <future>
-#include <map>
 #include <memory>
 #include <string>
 #include <thread>
 
 #include "tests/server/transport/recording_sink.h"
 #include "tests/server/transport/test_messages.h"
+#include "tests/server/transport/test_node.h"
 
 namespace jangada::server {
 namespace {
@@ -21,66 +20,6 @@ using std::chrono::milliseconds;
 using std::chrono::steady_clock;
 
 constexpr GroupId kGroup{7};
-
-PeerIdentity IdentityOf(int node) {
-  Random random(static_cast<uint64_t>(node));
-  Random cluster(42);
-  return {.cluster_id = Uuid::Make(cluster), .node = NodeId(node), .disk_id = Uuid::Make(random)};
-}
-
-struct TestNode {
-  explicit TestNode(int id) : TestNode(IdentityOf(id)) {}
-  explicit TestNode(const PeerIdentity& identity)
-      : id(identity.node), transport(std::make_unique<PeerTransport>(identity, sink)) {
-    Listen(0);
-  }
-
-  void Listen(uint16_t port) {
-    const Status started = transport->Start({"127.0.0.1", port});
-    ASSERT_TRUE(started.ok()) << started.error();
-    endpoint = {"127.0.0.1", transport->port()};
-  }
-  /// The same node, as a new process at the same address.
-  void Restart(const PeerIdentity& identity) {
-    transport = std::make_unique<PeerTransport>(identity, sink);
-    Listen(endpoint.port);
-  }
-
-  Result<Bytes> Ask(NodeId to, const std::string& method, const std::string& payload,
-                    milliseconds timeout = milliseconds(5'000)) {
-    auto promise = std::make_shared<std::promise<Result<Bytes>>>();
-    std::future<Result<Bytes>> answer = promise->get_future();
-    transport->Call(to, {method, Bytes(payload)}, timeout.count() * 1000,
-                    [promise](Result<Bytes> result) { promise->set_value(std::move(result)); });
-    if (answer.wait_for(kPatience) != std::future_status::ready) {
-      return Error{ErrorCode::kInternal, "the call did not end"};
-    }
-    return answer.get();
-  }
-
-  NodeId id;
-  RecordingSink sink;
-  std::unique_ptr<PeerTransport> transport;
-  Endpoint endpoint;
-};
-
-/// Everyone knows everyone.
-void Introduce(const std::vector<TestNode*>& nodes) {
-  std::map<NodeId, Endpoint> peers;
-  for (const TestNode* node : nodes) peers[node->id] = node->endpoint;
-  for (TestNode* node : nodes) node->transport->SetPeers(peers);
-}
-
-void ConnectAll(const std::vector<TestNode*>& nodes) {
-  Introduce(nodes);
-  for (TestNode* node : nodes) {
-    for (TestNode* other : nodes) {
-      if (node != other) {
-        ASSERT_TRUE(node->sink.WaitForConnected(other->id));
-      }
-    }
-  }
-}
 
 TEST(PeerTransportTest, DeliversBothWaysInOrderPerLane) {
   TestNode a(1), b(2);
@@ -148,14 +87,17 @@ TEST(PeerTransportTest, HeartbeatsOfAThousandGroupsLeaveAsOneMessage) {
   TestNode a(1), b(2);
   ConnectAll({&a, &b});
   const uint64_t frames_before = a.transport->counters().frames_sent;
-  // What a turn says while the stream is idle waits for the turn's end.
+  const auto turn_began = steady_clock::now();
   for (uint64_t group = 1; group <= 1000; ++group) {
     a.transport->Send(GroupId(group), MessageTo(2, 1, raft::Heartbeat{.commit = group}));
   }
+  const milliseconds turn =
+      std::chrono::duration_cast<milliseconds>(steady_clock::now() - turn_began);
   a.transport->Flush();
   ASSERT_TRUE(b.sink.WaitForMessages(1000));
-  EXPECT_LE(a.transport->counters().frames_sent - frames_before, 2u)
-      << "more than one frame, and one for a turn that took longer than the flush of last resort";
+  // One frame; and, on a machine so busy that the turn took milliseconds, one for each flush of
+  // last resort.
+  EXPECT_LE(a.transport->counters().frames_sent - frames_before, 1u + turn.count());
 }
 
 TEST(PeerTransportTest, MessageLeavesWithoutAFlush) {

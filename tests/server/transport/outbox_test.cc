@@ -1,0 +1,147 @@
+#include "server/transport/outbox.h"
+
+#include <gtest/gtest.h>
+
+#include <thread>
+#include <vector>
+
+#include "server/transport/wire.h"
+#include "tests/server/transport/test_messages.h"
+
+namespace jangada::server {
+namespace {
+
+Outgoing Append(raft::Index index, size_t bytes) {
+  return {GroupId(1), MessageTo(2, 1, AppendOf(index, bytes))};
+}
+
+raft::Index IndexOf(const Outgoing& item) {
+  const auto& message = std::get<raft::Message>(item.content);
+  return std::get<raft::AppendRequest>(message.body).entries.front().index;
+}
+
+TEST(OutboxTest, GivesInTheOrderOfThePushes) {
+  Outbox outbox(1 << 20);
+  for (raft::Index i = 1; i <= 10; ++i) {
+    ASSERT_EQ(outbox.Push(Append(i, 100)), Outbox::Pushed::kQueued);
+  }
+  raft::Index expected = 0;
+  for (const Outgoing& item : outbox.Take(1 << 20)) EXPECT_EQ(IndexOf(item), ++expected);
+  EXPECT_EQ(expected, 10u);
+  EXPECT_EQ(outbox.bytes(), 0u);
+}
+
+TEST(OutboxTest, TakesAboutAFrameButAtLeastOneMessage) {
+  Outbox outbox(1 << 20);
+  for (raft::Index i = 1; i <= 10; ++i) outbox.Push(Append(i, 10'000));
+  EXPECT_EQ(outbox.Take(1).size(), 1u);
+  EXPECT_EQ(outbox.Take(45'000).size(), 4u);
+  EXPECT_EQ(outbox.Take(1 << 20).size(), 5u);
+  EXPECT_TRUE(outbox.Take(1 << 20).empty());
+}
+
+TEST(OutboxTest, HoldsNoMoreThanItsBound) {
+  Outbox outbox(100'000);
+  int queued = 0;
+  while (outbox.Push(Append(1, 10'000)) == Outbox::Pushed::kQueued) ++queued;
+  EXPECT_EQ(queued, 9);
+  EXPECT_EQ(outbox.Push(Append(1, 10'000)), Outbox::Pushed::kFull);
+  EXPECT_LE(outbox.bytes(), 100'000u);
+  outbox.Take(1);
+  EXPECT_EQ(outbox.Push(Append(1, 10'000)), Outbox::Pushed::kQueued);
+}
+
+TEST(OutboxTest, ClosedDropsAllAndTakesNothingUntilOpened) {
+  Outbox outbox(1 << 20);
+  outbox.Push(Append(1, 10));
+  outbox.Push(Append(2, 10));
+  EXPECT_EQ(outbox.Close(), 2u);
+  EXPECT_EQ(outbox.Push(Append(3, 10)), Outbox::Pushed::kClosed);
+  EXPECT_TRUE(outbox.Take(1 << 20).empty());
+  outbox.Open();
+  EXPECT_EQ(outbox.Push(Append(4, 10)), Outbox::Pushed::kQueued);
+  EXPECT_EQ(outbox.Take(1 << 20).size(), 1u);
+}
+
+TEST(OutboxTest, EachKindHasItsLane) {
+  const auto lane = [](auto body) { return LaneOf(MessageTo(2, 1, std::move(body))); };
+  EXPECT_EQ(lane(raft::VoteRequest{}), Lane::kControl);
+  EXPECT_EQ(lane(raft::VoteReply{}), Lane::kControl);
+  EXPECT_EQ(lane(raft::AppendReply{}), Lane::kControl);
+  EXPECT_EQ(lane(raft::Heartbeat{}), Lane::kControl);
+  EXPECT_EQ(lane(raft::HeartbeatReply{}), Lane::kControl);
+  EXPECT_EQ(lane(raft::TimeoutNow{}), Lane::kControl);
+  EXPECT_EQ(lane(AppendOf(1, 1)), Lane::kBulk);
+  EXPECT_EQ(lane(raft::InstallSnapshot{}), Lane::kSnapshot);
+}
+
+constexpr uint64_t kHuge = ~uint64_t{0};
+
+void ExpectRoom(const Outgoing& item) {
+  v1::PeerFrame frame;
+  wire::EncodeFrame({item}, &frame);
+  EXPECT_GE(WireBytes(item), frame.ByteSizeLong()) << frame.ShortDebugString().substr(0, 60);
+}
+
+template <class Body>
+void ExpectCounted(Body body) {
+  ExpectRoom({GroupId(kHuge), MessageTo(2, kHuge, std::move(body))});
+}
+
+TEST(OutboxTest, CountsNoLessThanTheWireTakes) {
+  raft::AppendRequest append{.prev = {kHuge - 1, kHuge}, .entries = {}, .commit = kHuge};
+  append.entries.push_back({.index = kHuge,
+                            .term = kHuge,
+                            .type = raft::EntryType::kRecords,
+                            .base_offset = INT64_MAX - INT32_MAX,
+                            .record_count = INT32_MAX,
+                            .payload = Bytes(std::string(1000, 'x'))});
+  ExpectCounted(std::move(append));
+  raft::AppendReply reply;
+  reply.accepted = reply.refill = true;
+  reply.match = reply.rejected = kHuge;
+  reply.hint = {kHuge, kHuge};
+  ExpectCounted(reply);
+  ExpectCounted(raft::VoteRequest{.pre_vote = true, .transfer = true, .last = {kHuge, kHuge}});
+  ExpectCounted(raft::Heartbeat{.commit = kHuge, .read_id = kHuge});
+  ExpectCounted(raft::HeartbeatReply{.read_id = kHuge, .last = kHuge});
+  raft::InstallSnapshot install;
+  install.meta.last = {kHuge, kHuge};
+  install.meta.membership.index = kHuge;
+  for (int i = 1; i <= 5; ++i) {
+    install.meta.membership.membership.voters.push_back(NodeId(INT32_MAX - 5 + i));
+  }
+  install.data = Bytes(std::string(1000, 'x'));
+  ExpectCounted(std::move(install));
+  NodeStatus status{.from = NodeId(1), .full = true, .leaders = {}, .disk_free_bytes = -1};
+  status.draining = true;
+  for (int i = 0; i < 100; ++i)
+    status.leaders.push_back({GroupId(kHuge), NodeId(INT32_MAX), kHuge});
+  ExpectRoom({GroupId(), std::move(status)});
+}
+
+TEST(OutboxTest, PushesOfManyThreadsAllArriveEachInItsOrder) {
+  Outbox outbox(64 << 20);
+  constexpr int kThreads = 4;
+  constexpr raft::Index kEach = 2'000;
+  std::vector<std::thread> threads;
+  for (uint64_t t = 1; t <= kThreads; ++t) {
+    threads.emplace_back([&outbox, t] {
+      for (raft::Index i = 1; i <= kEach; ++i) {
+        outbox.Push({GroupId(t), MessageTo(2, 1, AppendOf(i, 10))});
+      }
+    });
+  }
+  std::vector<raft::Index> last(kThreads + 1, 0);
+  size_t taken = 0;
+  while (taken < kThreads * kEach) {
+    for (const Outgoing& item : outbox.Take(10'000)) {
+      ASSERT_EQ(IndexOf(item), ++last[item.group.value()]);
+      ++taken;
+    }
+  }
+  for (std::thread& thread : threads) thread.join();
+}
+
+}  // namespace
+}  // namespace jangada::server
