@@ -85,7 +85,7 @@ class Producers {
  private:
   void EvictOldest();
 
-  const size_t max_producers_;
+  size_t max_producers_;  // constant after construction
   // 1. by_age_ has one element for each producer: its last offset -> its id. Offsets differ.
   std::map<int64_t, Producer> producers_;
   std::map<int64_t, int64_t> by_age_;
