@@ -36,7 +36,7 @@ class TestCluster::NodeObserver final : public server::ReplicaObserver {
 
 TestCluster::TestCluster(ClusterOptions options)
     : options_(options), random_(options.seed), slots_(static_cast<size_t>(options.nodes)) {
-  std::vector<int> all;
+  std::vector<int> founders;
   for (int node = 1; node <= options.nodes; ++node) {
     Slot& slot = this->slot(node);
     slot.id = NodeId(node);
@@ -45,9 +45,9 @@ TestCluster::TestCluster(ClusterOptions options)
     slot.store = std::make_unique<storage::MemLogStore>(*slot.disk);
     slot.transport = std::make_unique<NodeTransport>(*this);
     slot.observer = std::make_unique<NodeObserver>(&slot.fatal);
-    all.push_back(node);
+    if (options.founders == 0 || node <= options.founders) founders.push_back(node);
   }
-  for (const int node : all) Start(node, all);
+  for (const int node : founders) Start(node, founders);
 }
 
 TestCluster::~TestCluster() {

@@ -23,11 +23,12 @@ namespace jangada::testing {
 
 struct ClusterOptions {
   int nodes = 3;
+  int founders = 0;  // only the first so many found the group and start; 0: all
   uint64_t seed = 1;
   size_t cache_bytes = 16 << 20;
   int64_t sync_us = 1'000;
-  int64_t network_us = 300;  // and up to twice that
-  server::TopicConfig config;
+  int64_t network_us = 300;                           // and up to twice that
+  server::TopicConfig config = {.retention_ms = -1};  // the tests' records are old
   size_t checkpoint_every_bytes = 64 << 20;
   int64_t proposal_timeout_us = 30'000'000;
   int64_t trim_interval_us = 100'000;

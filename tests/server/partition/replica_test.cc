@@ -1,0 +1,319 @@
+// What a replica does with its log: checkpoints, trims, followers that fell behind, damage,
+// membership.
+#include "server/partition/replica.h"
+
+#include <gtest/gtest.h>
+
+#include "tests/server/partition/test_cluster.h"
+
+namespace jangada::testing {
+namespace {
+
+using Values = std::vector<std::string>;
+constexpr int64_t kSecond = TestCluster::kSecond;
+
+/// Records of about 10 KB each, so that sparse rows come every seven of them.
+std::string Big(int i) { return std::to_string(i) + std::string(10'000, '.'); }
+
+Values Bigs(int from, int to) {
+  Values values;
+  for (int i = from; i < to; ++i) values.push_back(Big(i));
+  return values;
+}
+
+void ProduceBigs(TestCluster* cluster, int from, int to) {
+  for (int i = from; i < to; ++i) {
+    ASSERT_EQ(cluster->Produce(BatchOf({Big(i)})).value().base_offset, i);
+  }
+}
+
+void AwaitConvergence(TestCluster* cluster) {
+  ASSERT_TRUE(cluster->RunUntil([&] { return cluster->Converged(); }));
+}
+
+int OtherThan(int node) { return node == 3 ? 2 : 3; }
+
+/// Makes `node` lead and reads everything from it.
+Values ReadAllFrom(TestCluster* cluster, int node, int64_t offset) {
+  const bool leads = cluster->RunUntil([&] {
+    if (cluster->Leader() == node) return true;
+    if (cluster->Leader() != 0) {
+      (void)cluster->partition(cluster->Leader()).TransferLeadership(NodeId(node));
+    }
+    cluster->RunFor(kSecond / 2);
+    return cluster->Leader() == node;
+  });
+  EXPECT_TRUE(leads) << "node " << node << " cannot be made leader";
+  return leads ? cluster->ReadAll(node, offset).value() : Values{};
+}
+
+// ---- checkpoints and trims ----
+
+TEST(ReplicaTest, CheckpointIsWrittenEverySoManyBytes) {
+  TestCluster cluster({.nodes = 1, .checkpoint_every_bytes = 50'000});
+  ProduceBigs(&cluster, 0, 20);
+  EXPECT_LT(cluster.partition(1).replica().unfolded_bytes(), 70'000u);
+  cluster.Crash(1);
+  const auto states = cluster.store(1).Load().value();
+  ASSERT_TRUE(states.at(0).checkpoint.has_value());
+  EXPECT_GE(states.at(0).checkpoint->next_offset, 13);
+  cluster.Start(1);
+  EXPECT_EQ(cluster.ReadAll(cluster.AwaitLeader()).value(), Bigs(0, 20));
+}
+
+TEST(ReplicaTest, DeletedRecordsLeaveEveryDiskAndTheRestStays) {
+  TestCluster cluster;
+  ProduceBigs(&cluster, 0, 40);
+  const int leader = cluster.Leader();
+  EXPECT_EQ(cluster.DeleteRecords(leader, 25).value(), 25);
+  cluster.RunFor(5 * kSecond);
+  for (const int node : {1, 2, 3}) {
+    EXPECT_EQ(cluster.partition(node).log_start_offset(), 25);
+    const raft::Index first = cluster.partition(node).replica().status().first_index;
+    EXPECT_GT(first, 15u) << node;
+    EXPECT_LE(first, 27u) << node;  // the no-op, then one entry a record
+  }
+  EXPECT_EQ(cluster.ReadAll(leader, 25).value(), Bigs(25, 40));
+  for (const int node : {1, 2, 3}) cluster.Crash(node);
+  for (const int node : {1, 2, 3}) cluster.Start(node);
+  EXPECT_EQ(cluster.ReadAll(cluster.AwaitLeader(), 25).value(), Bigs(25, 40));
+  EXPECT_EQ(cluster.Produce(BatchOf({"next"}))->base_offset, 40);
+}
+
+TEST(ReplicaTest, LogWhoseRecordsAreAllGoneGoesOnAtItsOffset) {
+  TestCluster cluster;
+  ProduceBigs(&cluster, 0, 20);
+  EXPECT_EQ(cluster.DeleteRecords(cluster.Leader(), -1).value(), 20);
+  cluster.RunFor(5 * kSecond);
+  for (const int node : {1, 2, 3}) cluster.Crash(node);
+  for (const int node : {1, 2, 3}) cluster.Start(node);
+  EXPECT_EQ(cluster.Produce(BatchOf({"next"}))->base_offset, 20);
+  EXPECT_EQ(cluster.ReadAll(cluster.Leader(), 20).value(), (Values{"next"}));
+}
+
+TEST(ReplicaTest, DeletionAboveTheEndIsRefused) {
+  TestCluster cluster({.nodes = 1});
+  ProduceBigs(&cluster, 0, 3);
+  EXPECT_EQ(cluster.DeleteRecords(1, 4).error().code, ErrorCode::kOffsetOutOfRange);
+  EXPECT_EQ(cluster.DeleteRecords(1, 0).value(), 0);
+  EXPECT_EQ(cluster.ReadAll(1).value(), Bigs(0, 3));
+}
+
+// ---- followers that fell behind ----
+
+TEST(ReplicaTest, FollowerBehindTheTrimmedPrefixGetsACheckpointAndEveryRecordThatIsLeft) {
+  TestCluster cluster({.checkpoint_every_bytes = 50'000});
+  ProduceBigs(&cluster, 0, 5);
+  AwaitConvergence(&cluster);
+  const int behind = OtherThan(cluster.Leader());
+  cluster.Crash(behind);
+  ProduceBigs(&cluster, 5, 40);
+  cluster.DeleteRecords(cluster.Leader(), 20).value();
+  cluster.RunFor(5 * kSecond);
+  ProduceBigs(&cluster, 40, 60);  // checkpoints far above the first entry that is left
+  cluster.Start(behind);
+  AwaitConvergence(&cluster);
+  EXPECT_GT(cluster.partition(behind).replica().status().first_index, 10u);
+  EXPECT_EQ(cluster.partition(behind).log_start_offset(), 20);
+  EXPECT_EQ(ReadAllFrom(&cluster, behind, 20), Bigs(20, 60));
+}
+
+TEST(ReplicaTest, FollowerThatCrashesWhileItCatchesUpFromACheckpointGoesOn) {
+  for (const int64_t crash_after_us : {3'000, 6'000, 10'000, 15'000, 25'000}) {
+    TestCluster cluster({.checkpoint_every_bytes = 50'000, .max_append_bytes = 20'000});
+    ProduceBigs(&cluster, 0, 2);
+    const int behind = OtherThan(cluster.Leader());
+    cluster.Crash(behind);
+    ProduceBigs(&cluster, 2, 40);
+    cluster.DeleteRecords(cluster.Leader(), 20).value();
+    cluster.RunFor(5 * kSecond);
+    cluster.Start(behind);
+    cluster.RunFor(crash_after_us);
+    cluster.Crash(behind);
+    cluster.Start(behind);
+    AwaitConvergence(&cluster);
+    EXPECT_EQ(ReadAllFrom(&cluster, behind, 20), Bigs(20, 40)) << crash_after_us;
+  }
+}
+
+TEST(ReplicaTest, ReplicaAddedLaterHoldsEveryRecordThatIsLeft) {
+  TestCluster cluster({.nodes = 4, .founders = 3});
+  ProduceBigs(&cluster, 0, 30);
+  cluster.DeleteRecords(cluster.Leader(), 10).value();
+  cluster.RunFor(5 * kSecond);
+  cluster.Start(4);  // empty, and knows nothing of the group
+  const int leaves = OtherThan(cluster.Leader());
+  std::vector<int> voters = {4};
+  for (const int node : {1, 2, 3}) {
+    if (node != leaves) voters.push_back(node);
+  }
+  ASSERT_TRUE(cluster.ChangeMembership({1, 2, 3}, {4}).ok());
+  ASSERT_TRUE(cluster.ChangeMembership(voters).ok());
+  cluster.Crash(leaves);
+  AwaitConvergence(&cluster);
+  EXPECT_EQ(ReadAllFrom(&cluster, 4, 10), Bigs(10, 30));
+  const raft::MembershipAt membership = cluster.partition(4).replica().committed_membership();
+  EXPECT_FALSE(membership.membership.Contains(NodeId(leaves)));
+  EXPECT_TRUE(membership.membership.IsVoter(NodeId(4)));
+}
+
+TEST(ReplicaTest, MembershipSurvivesTrimsAndRestarts) {
+  TestCluster cluster({.nodes = 4, .founders = 3});
+  cluster.Start(4);
+  ASSERT_TRUE(cluster.ChangeMembership({1, 2, 3}, {4}).ok());
+  ASSERT_TRUE(cluster.ChangeMembership({1, 2, 3, 4}).ok());
+  ProduceBigs(&cluster, 0, 20);
+  cluster.DeleteRecords(cluster.Leader(), 20).value();
+  cluster.RunFor(5 * kSecond);
+  for (const int node : {1, 2, 3, 4}) cluster.Crash(node);
+  for (const int node : {1, 2, 3, 4}) {
+    cluster.Start(node);
+    EXPECT_EQ(cluster.partition(node).replica().status().membership.membership.voters.size(), 4u);
+  }
+  EXPECT_EQ(cluster.Produce(BatchOf({"x"}))->base_offset, 20);
+}
+
+// ---- damage ----
+
+TEST(ReplicaTest, DamageFoundByAReadOnAFollowerIsRefilledWithoutAPerson) {
+  TestCluster cluster({.cache_bytes = 30'000});
+  ProduceBigs(&cluster, 0, 20);
+  AwaitConvergence(&cluster);
+  const int old_leader = cluster.Leader();
+  const int damaged = OtherThan(old_leader);
+  cluster.store(damaged).Rot(TestCluster::kGroup, 8);
+  // It learns of the damage when it leads and reads for a client or a follower.
+  (void)cluster.partition(old_leader).TransferLeadership(NodeId(damaged));
+  ASSERT_TRUE(cluster.RunUntil([&] { return cluster.Leader() == damaged; }));
+  const auto read = cluster.Read(damaged, 6);
+  ASSERT_FALSE(read.ok() && cluster.Read(damaged, 7).ok());  // never a damaged record
+  EXPECT_TRUE(cluster.RunUntil([&] { return cluster.Leader() != 0; }));
+  EXPECT_NE(cluster.Leader(), damaged);
+  EXPECT_EQ(cluster.ReadAll(cluster.Leader()).value(), Bigs(0, 20));
+  ProduceBigs(&cluster, 20, 25);
+  AwaitConvergence(&cluster);
+  cluster.RunFor(kSecond);
+  EXPECT_FALSE(cluster.partition(damaged).replica().status().refilling);
+  EXPECT_FALSE(cluster.store(damaged).Load()->at(0).damaged);
+  EXPECT_EQ(ReadAllFrom(&cluster, damaged, 0), Bigs(0, 25));  // and it votes and leads again
+}
+
+TEST(ReplicaTest, DamageFoundAtStartIsRefilledAndTheReplicaVotesAgain) {
+  TestCluster cluster;
+  ProduceBigs(&cluster, 0, 20);
+  AwaitConvergence(&cluster);
+  const int damaged = OtherThan(cluster.Leader());
+  cluster.Crash(damaged);
+  cluster.store(damaged).Rot(TestCluster::kGroup, 8);
+  cluster.Start(damaged, {1, 2, 3});
+  EXPECT_TRUE(cluster.partition(damaged).replica().status().refilling);
+  ProduceBigs(&cluster, 20, 22);
+  AwaitConvergence(&cluster);
+  cluster.RunFor(kSecond);
+  EXPECT_FALSE(cluster.partition(damaged).replica().status().refilling);
+  EXPECT_EQ(ReadAllFrom(&cluster, damaged, 0), Bigs(0, 22));
+}
+
+TEST(ReplicaTest, DamageBelowTheCheckpointIsRefilledFromTheVeryStart) {
+  TestCluster cluster({.checkpoint_every_bytes = 50'000});
+  ProduceBigs(&cluster, 0, 40);
+  cluster.DeleteRecords(cluster.Leader(), 20).value();
+  cluster.RunFor(5 * kSecond);
+  ProduceBigs(&cluster, 40, 50);
+  AwaitConvergence(&cluster);
+  const int damaged = OtherThan(cluster.Leader());
+  const raft::Index first = cluster.partition(damaged).replica().status().first_index;
+  ASSERT_GT(first, 1u);
+  cluster.Crash(damaged);
+  cluster.store(damaged).Rot(TestCluster::kGroup, first + 3);
+  cluster.Start(damaged);
+  AwaitConvergence(&cluster);
+  cluster.RunFor(kSecond);
+  EXPECT_EQ(ReadAllFrom(&cluster, damaged, 20), Bigs(20, 50));
+}
+
+TEST(ReplicaTest, DamagedReplicaHelpsElectNobodyUntilItIsRefilled) {
+  TestCluster cluster;
+  ProduceBigs(&cluster, 0, 10);
+  AwaitConvergence(&cluster);
+  const int leader = cluster.Leader();
+  const int damaged = OtherThan(leader);
+  const int third = 6 - leader - damaged;
+  cluster.Crash(damaged);
+  cluster.store(damaged).Rot(TestCluster::kGroup, 4);
+  cluster.Crash(leader);
+  cluster.Start(damaged, {1, 2, 3});
+  cluster.RunFor(20 * kSecond);
+  EXPECT_EQ(cluster.Leader(), 0);  // one healthy voter of three is no majority
+  cluster.Start(leader);
+  EXPECT_NE(cluster.AwaitLeader(), damaged);
+  EXPECT_EQ(cluster.ReadAll(cluster.Leader()).value(), Bigs(0, 10));
+  AwaitConvergence(&cluster);
+  cluster.RunFor(kSecond);
+  // Refilled, it is the second voter that the third needs.
+  cluster.Crash(leader);
+  cluster.AwaitLeader();
+  EXPECT_TRUE(cluster.IsUp(third));
+}
+
+// ---- long runs ----
+
+TEST(ReplicaTest, StormOfCrashesLosesNothingAcknowledgedAndKeepsTheReplicasAlike) {
+  for (uint64_t seed = 1; seed <= 8; ++seed) {
+    TestCluster cluster({.seed = seed, .cache_bytes = 20'000, .checkpoint_every_bytes = 3'000});
+    Random random(seed);
+    std::map<int64_t, std::string> acknowledged;
+    std::vector<std::pair<std::string, TestCluster::Produced>> calls;
+    for (int step = 0; step < 150; ++step) {
+      const int node = 1 + static_cast<int>(random.Below(3));
+      switch (random.Below(8)) {
+        case 0:
+          if (cluster.IsUp(node)) cluster.Crash(node);
+          break;
+        case 1: cluster.Isolate(node); break;
+        case 2: cluster.Heal(); break;
+        case 3:
+          if (const int leader = cluster.Leader(); leader != 0) {
+            const int64_t end = cluster.partition(leader).high_watermark();
+            cluster.partition(leader).DeleteRecords(static_cast<int64_t>(random.Below(end / 2 + 1)),
+                                                    [](const Result<int64_t>&) {});
+          }
+          break;
+        default:
+          if (const int leader = cluster.Leader(); leader != 0) {
+            const std::string value = std::to_string(calls.size()) + std::string(500, '.');
+            calls.emplace_back(value, cluster.Append(leader, BatchOf({value})));
+          }
+      }
+      cluster.RunFor(static_cast<int64_t>(random.Below(400'000)));
+      for (const int down : {1, 2, 3}) {
+        if (!cluster.IsUp(down) && random.Chance(1, 2)) cluster.Start(down);
+      }
+    }
+    cluster.Heal();
+    for (const int node : {1, 2, 3}) {
+      if (!cluster.IsUp(node)) cluster.Start(node);
+    }
+    ASSERT_TRUE(cluster.RunUntil([&] { return cluster.Converged(); }, 60 * kSecond)) << seed;
+    const int leader = cluster.Leader();
+    const int64_t start = cluster.partition(leader).log_start_offset();
+    const Values values = cluster.ReadAll(leader, start).value();
+    size_t checked = 0;
+    for (const auto& [value, answer] : calls) {
+      if (!answer->has_value() || !(*answer)->ok()) continue;
+      const int64_t offset = (**answer)->base_offset;
+      if (offset < start) continue;
+      ASSERT_LT(offset - start, static_cast<int64_t>(values.size())) << "seed " << seed;
+      ASSERT_EQ(values[static_cast<size_t>(offset - start)], value) << "seed " << seed;
+      ++checked;
+    }
+    EXPECT_GT(checked, 5u) << "seed " << seed;
+    for (const int node : {1, 2, 3}) {
+      ASSERT_EQ(ReadAllFrom(&cluster, node, start), values) << "seed " << seed << " node " << node;
+      EXPECT_TRUE(cluster.fatal(node).empty());
+    }
+  }
+}
+
+}  // namespace
+}  // namespace jangada::testing
