@@ -78,14 +78,19 @@ void Raft::AfterMembershipCommit() {
   }
 }
 
-/// A leader that is no voter any more led until its removal was committed (thesis 4.2.2). It names
-/// a successor, so that the group need not wait for an election timeout.
+/// A leader that is no voter any more led until its removal was committed (thesis 4.2.2). Its
+/// followers learn of that, and one of them takes over.
 void Raft::LeaveGroup() {
   SendHeartbeats();
-  const LeaderState& leader = *leading();
+  NameSuccessor();
+}
+
+/// Steps down, and asks the voter that has come furthest to campaign at once, so that the group
+/// need not wait for an election timeout.
+void Raft::NameSuccessor() {
   std::optional<NodeId> successor;
   Index best = 0;
-  for (const auto& [node, peer] : leader.peers) {
+  for (const auto& [node, peer] : leading()->peers) {
     if (!membership().IsVoter(node) || peer.progress.match() <= best) continue;
     successor = node;
     best = peer.progress.match();

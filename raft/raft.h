@@ -253,6 +253,7 @@ class Raft {
   void MaybeFinishTransfer(NodeId to);
   void ForgetRemovedPeer(NodeId node);
   void LeaveGroup();
+  void NameSuccessor();
 
   // ---- invariants.cc ----
   /// At the end of every public call; O(peers).

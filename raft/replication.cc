@@ -42,7 +42,7 @@ void Raft::StepDown() { BecomeFollower(hard_state_.term, std::nullopt); }
 void Raft::TickLeader() {
   LeaderState& leader = *leading();
   // Heartbeats of a leader whose disk hangs would keep a group without progress alive.
-  if (IsDiskStalled(options_.disk_stall_ticks)) return StepDown();
+  if (IsDiskStalled(options_.disk_stall_ticks)) return NameSuccessor();
   if (leader.transfer.has_value() && now_ >= leader.transfer->deadline) leader.transfer.reset();
   if (leader.peers.empty() || now_ < leader.next_heartbeat) return;
   if (!HeardQuorum()) return StepDown();  // check-quorum (thesis 6.2)

@@ -65,6 +65,7 @@ class Cluster {
   explicit Cluster(Options options = {}) : options_(options) {}
 
   // ---- members ----
+  void set_options(const Options& options) { options_ = options; }
   /// Nodes that found a group together.
   void Found(const std::vector<int>& voters, const std::vector<int>& learners = {});
   /// A replica that knows nothing.

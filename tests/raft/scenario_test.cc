@@ -83,6 +83,18 @@ class Script {
     }
   }
 
+  /// "options max_append_bytes=1": of the nodes that follow.
+  std::string SetOptions(const Words& words) {
+    Options options = MakeOptions();
+    for (const std::string& word : words) {
+      const Words option = Split(word, '=');
+      if (option[0] == "max_append_bytes") options.max_append_bytes = std::stoull(option[1]);
+      if (option[0] == "eager_commit") options.eager_commit = true;
+    }
+    cluster_.set_options(options);
+    return "";
+  }
+
   std::string Found(const Words& words) {
     std::vector<int> voters;
     std::vector<int> learners;
@@ -205,6 +217,7 @@ class Script {
 
   Cluster cluster_;
   std::map<std::string, std::function<std::string(const Words&)>> commands_{
+      {"options", [this](const Words& w) { return SetOptions(w); }},
       {"found", [this](const Words& w) { return Found(w); }},
       {"empty", Do([this](const Words& w) { cluster_.AddEmpty(Number(w[0])); })},
       {"disk", [this](const Words& w) { return WithDisk(w); }},
