@@ -103,12 +103,20 @@ spawn_node() {
   for setting in ${settings[@]+"${settings[@]}"}; do arguments+=(--set "$setting"); done
   setsid "$bin/jangada-server" "${arguments[@]}" </dev/null >>"$home/log" 2>&1 &
   pid=$!
+  fresh[$i]="$pid"
   echo "$pid $(start_time "$pid" || echo gone)" >"$home/pid"
 }
 
-# A node serves when it answers clients and knows the controller's leader.
+# A node serves when it answers clients, knows the controller, and hears every node that runs: only then does a
+# topic with a replica on each of them find enough nodes.
 node_serves() {
-  "$bin/jangada" -b "$(client_address "$1")" cluster status --timeout 2 >"$(node_dir "$1")/ready" 2>&1
+  local i answer
+  answer="$(node_dir "$1")/ready"
+  "$bin/jangada" -b "$(client_address "$1")" cluster status --timeout 2 >"$answer" 2>&1 || return 1
+  for ((i = 1; i <= nodes; i++)); do
+    [[ "$(node_state "$i")" != running ]] || awk -v node="$i" '
+      $1 == node && $2 == "live" { found = 1 } END { exit !found }' "$answer" || return 1
+  done
 }
 
 wait_until_serving() {
@@ -123,6 +131,14 @@ wait_until_serving() {
       die "node $i does not serve after $START_SECONDS s; its log is $(node_dir "$i")/log"
     fi
     sleep 0.05
+  done
+}
+
+# What was just started, and what ran before: they must have met.
+wait_until_all_serve() {
+  local i
+  for ((i = 1; i <= nodes; i++)); do
+    [[ -z "${fresh[$i]:-}" && "$(node_state "$i")" != running ]] || wait_until_serving "$i"
   done
 }
 
@@ -161,7 +177,7 @@ stop_nodes() {
 # ---- commands ----
 
 command_start() {
-  local i started=()
+  local i
   if [[ -f "$dir/cluster" ]]; then
     local wanted_nodes="$nodes" wanted_offset="$offset" wanted=(${settings[@]+"${settings[@]}"})
     load_cluster
@@ -176,14 +192,9 @@ command_start() {
   for ((i = 1; i <= nodes; i++)); do
     node_pid "$i" >/dev/null && continue
     spawn_node "$i"
-    started+=("$i")
   done
-  if $wait; then
-    for ((i = 1; i <= nodes; i++)); do
-      [[ "$(node_state "$i")" == paused ]] || wait_until_serving "$i"
-    done
-  fi
-  say "${#started[@]} of $nodes nodes started; clients: -b $(client_address 1)"
+  if $wait; then wait_until_all_serve; fi
+  say "${#fresh[@]} of $nodes nodes started; clients: -b $(client_address 1)"
 }
 
 command_stop() {
@@ -209,7 +220,7 @@ command_status() {
 command_restart() {
   stop_nodes "$1" || true
   spawn_node "$1"
-  if $wait; then wait_until_serving "$1"; fi
+  if $wait; then wait_until_all_serve; fi
   say "node $1 is started again"
 }
 
@@ -236,7 +247,7 @@ command_wipe() {
 
 # ---- the command line ----
 
-dir="$ROOT/build/cluster" nodes="" offset="" settings=() wait=true words=()
+dir="$ROOT/build/cluster" nodes="" offset="" settings=() wait=true words=() fresh=()
 while (($#)); do
   case "$1" in
     -h | --help) print_help; exit 0 ;;

@@ -82,10 +82,13 @@ leader_of() {
     awk -v topic="$TOPIC" -v partition="$1" '$1 == topic && $2 == partition && $3 ~ /^[0-9]+$/ { print $3 }'
 }
 
-# Succeeds if the leader of every partition has heard that node $1 holds all that it holds.
+# Succeeds if every partition's leader counts node $1 among the replicas that hold what it holds.
 caught_up() {
   "$jangada" -b "$everyone" topic describe "$TOPIC" >"$dir/describe" 2>&1 || return 1
-  awk -v node="$1" -v partitions="$PARTITIONS" -f "$ROOT/scripts/lib/caught_up.awk" "$dir/describe"
+  awk -v node="$1" -v partitions="$PARTITIONS" '
+    $1 == "PARTITION" { for (i = 1; i <= NF; i++) if ($i == "CAUGHT-UP") column = i; next }
+    column && index("," $column ",", "," node ",") { good++ }
+    END { exit good != partitions }' "$dir/describe"
 }
 
 # wait_for SECONDS WHAT COMMAND...

@@ -27,7 +27,10 @@ while true; do sleep 0.05; done
 
 CLIENT = """#!/usr/bin/env bash
 port="${2##*:}"
-test -e "$CLUSTER_DIR/node-$((port - 7091))/data/serving"
+test -e "$CLUSTER_DIR/node-$((port - 7091))/data/serving" || exit 1
+for node in 1 2 3; do
+  if test -e "$CLUSTER_DIR/node-$node/data/serving"; then echo "$node live"; else echo "$node DEAD"; fi
+done
 """
 
 

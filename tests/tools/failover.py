@@ -40,6 +40,7 @@ def first_new_ack(producer, partition, after_line, since):
 
 
 def one_round(cluster, producer, partition):
+    harness.wait_until(lambda: cluster.caught_up(TOPIC, cluster.partitions), GIVE_UP_S, "all replicas to catch up")
     leader = cluster.wait_for_leaders(TOPIC, cluster.partitions)[partition]
     mark = len(producer.acks)
     fed = producer.fed

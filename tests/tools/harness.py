@@ -114,6 +114,17 @@ class Cluster:
         return wait_until(lambda: (found := self.leaders(topic)) and len(found) == partitions and found,
                           seconds, f"a leader of each partition of {topic}")
 
+    def caught_up(self, topic, partitions):
+        """Has every replica of every partition what its leader has?"""
+        rows = [line.split() for line in self.run("topic", "describe", topic, check=False).splitlines()]
+        headers = [index for index, row in enumerate(rows) if row[:1] == ["PARTITION"]]
+        if not headers:
+            return False
+        table = [dict(zip(rows[headers[0]], row)) for row in rows[headers[0] + 1:]]
+        good = [row for row in table if row.get("CAUGHT-UP") not in (None, "-")
+                and len(row["CAUGHT-UP"].split(",")) == len(row["REPLICAS"].split(","))]
+        return len(good) == partitions
+
     def consume_all(self, topic, partitions, folder, node=None):
         """A file PARTITION.txt per partition, as tests/tools/check_history.py reads it."""
         folder.mkdir(parents=True, exist_ok=True)
