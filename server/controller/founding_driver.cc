@@ -1,3 +1,5 @@
+// FoundingDriver: asks every founder what it is, round after round, and carries out what Founding decides.
+// Runs on the executor that it was given.
 #include <spdlog/spdlog.h>
 
 #include <utility>
