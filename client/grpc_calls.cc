@@ -1,6 +1,7 @@
 #include "client/grpc_calls.h"
 
 #include <chrono>
+#include <utility>
 
 #include "jangada/v1/common.pb.h"
 
@@ -67,23 +68,30 @@ std::shared_ptr<grpc::Channel> Channels::To(const std::string& address) {
   return channel;
 }
 
-void CallsUnderWay::Add(grpc::ClientContext* context) {
+void CallsUnderWay::Add(grpc::ClientContext* context, std::shared_ptr<void> owner) {
+  std::vector<std::shared_ptr<void>> dead;  // buried after the lock
   const std::lock_guard lock(mutex_);
-  contexts_.insert(context);
+  calls_.emplace(context, std::move(owner));
+  dead.swap(dead_);
   if (closing_) context->TryCancel();
 }
 
 void CallsUnderWay::Remove(grpc::ClientContext* context) {
   const std::lock_guard lock(mutex_);
-  contexts_.erase(context);
-  if (contexts_.empty()) all_gone_.notify_all();
+  const auto it = calls_.find(context);
+  CHECK(it != calls_.end());
+  dead_.push_back(std::move(it->second));
+  calls_.erase(it);
+  if (calls_.empty()) all_gone_.notify_all();
 }
 
 void CallsUnderWay::CancelAndWait() {
+  std::vector<std::shared_ptr<void>> dead;
   std::unique_lock lock(mutex_);
   closing_ = true;
-  for (grpc::ClientContext* context : contexts_) context->TryCancel();
-  all_gone_.wait(lock, [this] { return contexts_.empty(); });
+  for (const auto& [context, owner] : calls_) context->TryCancel();
+  all_gone_.wait(lock, [this] { return calls_.empty(); });
+  dead.swap(dead_);
 }
 
 Failure FailureOf(const v1::ErrorDetail& detail) {

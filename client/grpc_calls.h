@@ -9,8 +9,8 @@
 #include <map>
 #include <memory>
 #include <mutex>
-#include <set>
 #include <string>
+#include <vector>
 
 #include "client/wire.h"
 
@@ -31,17 +31,22 @@ class Channels {
 };
 
 /// The calls under way, so that a client that closes can cancel them and wait for gRPC to let go.
+/// It owns them, and buries them on a thread of the client's: a call may hold the last channel of
+/// the process, which must not die on a thread of gRPC's (grpc/grpc#32584).
 class CallsUnderWay {
  public:
-  /// A call that comes after CancelAndWait began is cancelled at once.
-  void Add(grpc::ClientContext* context);
+  /// A call that comes after CancelAndWait began is cancelled at once. Not from gRPC's threads.
+  void Add(grpc::ClientContext* context, std::shared_ptr<void> owner);
+  /// The call is done and not touched any more.
   void Remove(grpc::ClientContext* context);
+  /// Not from gRPC's threads.
   void CancelAndWait();
 
  private:
   std::mutex mutex_;
   std::condition_variable all_gone_;
-  std::set<grpc::ClientContext*> contexts_;
+  std::map<grpc::ClientContext*, std::shared_ptr<void>> calls_;
+  std::vector<std::shared_ptr<void>> dead_;
   bool closing_ = false;
 };
 

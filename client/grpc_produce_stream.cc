@@ -1,5 +1,5 @@
 // A produce stream over gRPC's callback API. gRPC's threads meet the client's loop here: writes
-// come from the loop, answers are posted to it. The reactor owns itself until gRPC's OnDone.
+// come from the loop, answers are posted to it. CallsUnderWay owns the reactor until gRPC's OnDone.
 #include <deque>
 #include <utility>
 
@@ -10,17 +10,17 @@ namespace jangada::client {
 namespace {
 
 class StreamReactor final
-    : public grpc::ClientBidiReactor<v1::ProduceStreamRequest, v1::ProduceStreamResponse> {
+    : public std::enable_shared_from_this<StreamReactor>,
+      public grpc::ClientBidiReactor<v1::ProduceStreamRequest, v1::ProduceStreamResponse> {
  public:
   StreamReactor(std::string node, CallsUnderWay& calls, Executor& events,
                 ProduceStreamEvents callbacks)
       : node_(std::move(node)), calls_(calls), events_(events), callbacks_(std::move(callbacks)) {}
 
-  void Start(const std::shared_ptr<grpc::Channel>& channel, std::shared_ptr<StreamReactor> self) {
-    self_ = std::move(self);
+  void Start(const std::shared_ptr<grpc::Channel>& channel) {
     stub_ = v1::Log::NewStub(channel);
     ForbidForwarding(&context_);
-    calls_.Add(&context_);
+    calls_.Add(&context_, shared_from_this());
     stub_->async()->ProduceStream(&context_, this);
     AddHold();  // writes start outside of reactions; released when the stream ends
     StartRead(&response_);
@@ -65,7 +65,7 @@ class StreamReactor final
       RemoveHold();
       return;
     }
-    events_.Post([self = self_, response = std::move(response_)]() mutable {
+    events_.Post([self = shared_from_this(), response = std::move(response_)]() mutable {
       self->Answer(std::move(response));
     });
     response_ = {};
@@ -82,11 +82,10 @@ class StreamReactor final
     } else {
       failure = FailureOf(status, node_);
     }
-    events_.Post([self = self_, failure = std::move(failure)]() mutable {
+    events_.Post([self = shared_from_this(), failure = std::move(failure)]() mutable {
       if (!self->abandoned_) self->callbacks_.on_broken(std::move(failure));
     });
-    calls_.Remove(&context_);  // after this the Wire may go: nothing of it is touched below
-    const std::shared_ptr<StreamReactor> last = std::move(self_);
+    calls_.Remove(&context_);  // after this the Wire may go, and this with it
   }
 
  private:
@@ -121,7 +120,6 @@ class StreamReactor final
   // gRPC's reactions'; they come one after the other for reads, and for writes.
   grpc::ClientContext context_;
   v1::ProduceStreamResponse response_;
-  std::shared_ptr<StreamReactor> self_;
 
   // Shared, under mutex_. `current_` belongs to gRPC while writing_.
   std::mutex mutex_;
@@ -160,7 +158,7 @@ std::unique_ptr<ProduceStream> OpenGrpcProduceStream(const std::shared_ptr<grpc:
                                                      Executor& events,
                                                      ProduceStreamEvents callbacks) {
   auto reactor = std::make_shared<StreamReactor>(node, calls, events, std::move(callbacks));
-  reactor->Start(channel, reactor);
+  reactor->Start(channel);
   return std::make_unique<GrpcProduceStream>(std::move(reactor));
 }
 

@@ -298,11 +298,11 @@ class GrpcWire final : public Wire {
                                                             Response*,
                                                             std::function<void(grpc::Status)>),
              Convert convert) {
-    calls_.Add(&call->context);
+    calls_.Add(&call->context, call);
     const auto stub = Service::NewStub(channels_.To(call->node));
     (stub->async()->*method)(
         &call->context, &call->request, &call->response,
-        [this, call, convert](const grpc::Status& status) {
+        [this, call = call.get(), convert](const grpc::Status& status) {
           Reply<T> reply = status.ok() ? Reply<T>(convert(call->response))
                                        : Reply<T>(FailureOf(status, call->node));
           events_.Post([done = std::move(call->done), reply = std::move(reply)]() mutable {
