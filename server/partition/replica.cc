@@ -115,6 +115,8 @@ void Replica::Impl::StopWork() {
   if (led) machine->OnLeadershipLost();
   proposals.FailAll(ShuttingDown());
   reads.FailAll(ShuttingDown());
+  for (auto& [index, done] : std::exchange(until_synced, {})) done();
+  for (Callback<Status>& done : std::exchange(until_checkpoint, {})) done(ShuttingDown());
 }
 
 // ---- turns ----

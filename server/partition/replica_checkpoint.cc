@@ -27,21 +27,30 @@ void Replica::Impl::TakeCheckpoint(Callback<Status> done) {
   }
   checkpointing = true;
   if (done) until_checkpoint.push_back(std::move(done));
+  // A long log has many rows: they are read only if a record that some of them hold may go.
+  const int64_t log_start = machine->log_start_offset();
+  if (log_start <= folded.base.next_offset || log_start >= folded.next_offset) {
+    return WriteTrimmedCheckpoint({});
+  }
   context.store.ReadSparse(
       options.group, context.executor,
       InSession([this](const Result<std::vector<storage::SparseRow>>& rows) {
         if (phase != Phase::kRunning) return;
         if (!rows.ok()) return EndCheckpoint(rows.error());
-        checkpointing = false;
-        if (!MayCheckpoint()) {
-          return EndCheckpoint(Error{ErrorCode::kUnavailable, "the replica is being refilled"});
+        if (folded.machine != folded.applied ||
+            refilling) {  // a checkpoint was installed meanwhile
+          return EndCheckpoint(
+              Error{ErrorCode::kUnavailable, "the replica has just begun to be refilled"});
         }
-        checkpointing = true;
-        WriteCheckpoint(ChooseTrim(*rows, {.first_index = folded.base.meta.last.index + 1,
-                                           .folded = folded.applied,
-                                           .log_start_offset = machine->log_start_offset(),
-                                           .next_offset = folded.next_offset}));
+        WriteTrimmedCheckpoint(*rows);
       }));
+}
+
+void Replica::Impl::WriteTrimmedCheckpoint(const std::vector<storage::SparseRow>& rows) {
+  WriteCheckpoint(ChooseTrim(rows, {.first_index = folded.base.meta.last.index + 1,
+                                    .folded = folded.applied,
+                                    .log_start_offset = machine->log_start_offset(),
+                                    .next_offset = folded.next_offset}));
 }
 
 /// REQUIRES: folded.machine == folded.applied.

@@ -73,6 +73,7 @@ struct Replica::Impl {
   // ---- checkpoints, trims, damage: replica_checkpoint.cc ----
   bool MayCheckpoint() const;
   void TakeCheckpoint(Callback<Status> done);
+  void WriteTrimmedCheckpoint(const std::vector<storage::SparseRow>& rows);
   void WriteCheckpoint(const std::optional<TrimPoint>& trim);
   void OnCheckpointDurable(const LogBase& base, bool trimmed);
   void EndCheckpoint(const Status& status);
