@@ -132,8 +132,8 @@ Result<Stretch> GroupWriter::OpenStretchBefore(raft::Index index) const {
 }
 
 void GroupWriter::TruncateFrom(raft::Index index, const Stretch& open) {
-  Require(
-      batch_->DeleteRange(db_.entries, EntryKey(id_, index), EntryKey(id_, log_->last.index + 1)));
+  // To the end of the group, not of the log: where the end is damaged nobody knows where it is.
+  Require(batch_->DeleteRange(db_.entries, EntryKey(id_, index), GroupKey(NextGroup(id_))));
   Require(batch_->DeleteRange(db_.sparse, SparseKey(id_, open.base_offset, open.first),
                               GroupKey(NextGroup(id_))));
   while (!log_->terms.empty() && log_->terms.back().first_index >= index) {
@@ -156,10 +156,7 @@ void GroupWriter::TruncateFrom(raft::Index index, const Stretch& open) {
 }
 
 void GroupWriter::EraseLog() {
-  if (!log_->empty()) {
-    Require(batch_->DeleteRange(db_.entries, EntryKey(id_, log_->first),
-                                EntryKey(id_, log_->last.index + 1)));
-  }
+  Require(batch_->DeleteRange(db_.entries, GroupKey(id_), GroupKey(NextGroup(id_))));
   Require(batch_->DeleteRange(db_.sparse, GroupKey(id_), GroupKey(NextGroup(id_))));
   for (const raft::TermRun& run : log_->terms) {
     Require(batch_->Delete(db_.meta, MetaKey(id_, MetaTag::kTermRun, run.first_index)));

@@ -13,6 +13,9 @@
 namespace jangada::storage {
 namespace {
 
+/// Larger than any index, and still far from the end of the numbers.
+constexpr raft::Index kUnknownLast = std::numeric_limits<raft::Index>::max() / 2;
+
 std::string_view View(const rocksdb::Slice& slice) { return {slice.data(), slice.size()}; }
 
 Error RowsDamaged(GroupId group, const char* which) {
@@ -108,12 +111,11 @@ Result<std::optional<raft::Index>> LoadTail(const RocksDb& db, GroupId group, bo
   }
 
   const auto entry = LastRow(db, db.entries, group);
-  // The value of the last entry may be damaged while its key is sound; the walk below judges it.
   raft::Index last = log->first - 1;
   if (IsOf(*entry, group)) {
     last = IndexOfKey(View(entry->key()));
   } else if (!entry->status().ok()) {
-    return std::optional<raft::Index>(std::max(log->open.first, log->first));
+    last = kUnknownLast;  // the last value is damaged; the walk below finds the first that is
   }
   if (last < log->first) return std::optional<raft::Index>();
   if (log->terms.empty() || log->terms.front().first_index > log->first) {

@@ -13,6 +13,7 @@
 #include "storage/log_writer.h"
 #include "storage/rocks_load.h"
 #include "storage/rocks_reader.h"
+#include "storage/space_reclaimer.h"
 #include "storage/synced_mark.h"
 #include "storage/thread_executor.h"
 #include "storage/timestamps.h"
@@ -65,7 +66,8 @@ struct RocksLogStore::Impl {
         mark(std::move(open_mark)),
         reader(db),
         writer({db, space, views, mark, writer_executor}, std::move(loaded.groups),
-               loaded.lost_groups) {
+               loaded.lost_groups),
+        reclaimer(db, space, writer) {
     for (int i = 0; i < options.reader_threads; ++i) {
       readers.push_back(std::make_unique<ThreadExecutor>("store-read-" + std::to_string(i)));
     }
@@ -91,7 +93,9 @@ struct RocksLogStore::Impl {
   RocksReader reader;
   LogWriter writer;
   std::atomic<size_t> next_reader = 0;
-  std::vector<std::unique_ptr<ThreadExecutor>> readers;  // first to go: they use all of the above
+  // First to go: they use all of the above.
+  std::vector<std::unique_ptr<ThreadExecutor>> readers;
+  SpaceReclaimer reclaimer;
 };
 
 Result<std::unique_ptr<RocksLogStore>> RocksLogStore::Open(const RocksOptions& options,

@@ -21,7 +21,10 @@ inline Bytes MakeBatch(int count, size_t value_bytes, int64_t first_ms) {
   for (int i = 0; i < count; ++i) {
     Record record;
     record.timestamp_ms = first_ms + i;
-    record.value = std::string(value_bytes, static_cast<char>('a' + i % 26));
+    std::string value;  // unlike every other record's
+    while (value.size() < value_bytes) value += std::to_string(record.timestamp_ms) + ",";
+    value.resize(value_bytes);
+    record.value = std::move(value);
     builder.Add(record);
   }
   return *builder.Build();
