@@ -203,7 +203,8 @@ void Controller::Impl::Register(Callback<Status> done) {
                    // Submitted anew from a timer: a fate unknown at the end of patience must not
                    // recurse.
                    auto shared = std::make_shared<Callback<Status>>(std::move(done));
-                   After(kRegisterAgainUs, [shared](Impl& self) { self.Register(std::move(*shared)); });
+                   After(kRegisterAgainUs,
+                         [shared](Impl& self) { self.Register(std::move(*shared)); });
                  });
 }
 

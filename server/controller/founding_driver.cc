@@ -1,5 +1,5 @@
-// FoundingDriver: asks every founder what it is, round after round, and carries out what Founding decides.
-// Runs on the executor that it was given.
+// FoundingDriver: asks the founders round after round on an executor, until Founding decides, and
+// stores the decision before anybody acts on it.
 #include <spdlog/spdlog.h>
 
 #include <utility>
