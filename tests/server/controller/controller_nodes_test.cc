@@ -1,0 +1,146 @@
+// ControllerLeader's chores: nodes that found, register, come, go and return with another disk.
+#include "controller_fixture.h"
+#include "gtest/gtest.h"
+#include "server/controller/requests.h"
+
+namespace jangada::server {
+namespace {
+
+TEST_F(ControllerTest, TheFirstLeaderFoundsTheClusterAndEveryNodeRegisters) {
+  BootThree();
+  for (const int id : {1, 2, 3}) {
+    EXPECT_FALSE(node(id).image->cluster_id.IsZero());
+    EXPECT_EQ(node(id).image->cluster_id, node(1).image->cluster_id);
+    EXPECT_EQ(node(id).image->founders, MakeFounders({1, 2, 3}));
+    EXPECT_EQ(node(1).image->FindNode(NodeId(id))->grpc, MakeNode(id).grpc);
+  }
+}
+
+TEST_F(ControllerTest, ALaterLeaderFoundsNothingAnew) {
+  BootThree();
+  const Uuid cluster_id = node(1).image->cluster_id;
+  Lead(2);
+  RunForSeconds(3);
+  EXPECT_EQ(node(3).image->cluster_id, cluster_id);
+}
+
+TEST_F(ControllerTest, RegisteringAgainUnchangedWritesNothing) {
+  BootThree();
+  const raft::Index before = log_.last;
+  node(2).TakeDown();
+  nodes_.erase(2);
+  Boot(2);
+  RunForSeconds(2);
+  EXPECT_TRUE(node(2).controller->registered());
+  EXPECT_EQ(log_.last, before);
+}
+
+TEST_F(ControllerTest, APartitionMovesOnlyToLiveNodesAndAsManyAsItHas) {
+  BootThree();
+  server::CreateTopic request = Topic("t", 1, 1);
+  request.assignment = {Nodes({1, 2})};
+  ASSERT_TRUE(CreateTopic(1, request).ok());
+  const auto move = [&](std::vector<NodeId> replicas) {
+    return Wait([&](auto done) {
+      node(2).controller->MovePartition({"t", 0}, replicas, std::move(done));
+    });
+  };
+  EXPECT_EQ(move(Nodes({3})).error().code, ErrorCode::kInvalidArgument);
+  EXPECT_EQ(move(Nodes({3, 9})).error().code, ErrorCode::kInvalidArgument);
+  ASSERT_TRUE(move(Nodes({3, 2})).ok());
+  EXPECT_EQ(node(2).image->FindTopic("t")->partitions[0].replicas, Nodes({3, 2}));
+  EXPECT_EQ(move(Nodes({1, 2})).error().code, ErrorCode::kFailedPrecondition) << "1 is leaving";
+}
+
+TEST_F(ControllerTest, AWipedNodeIsRemovedAddedAndFilledUpAgain) {
+  BootThree();
+  ASSERT_TRUE(CreateTopic(1, Topic("t", 4, 3)).ok());
+  node(3).TakeDown();
+  RunForSeconds(5);
+  // The partitions' leaders settle what changes, as reconcilers do.
+  const auto settle_all = [&] {
+    for (const PartitionInfo& partition : node(1).image->FindTopic("t")->partitions) {
+      if (partition.leaving.empty()) continue;
+      node(1).controller->ReportSettled(partition.group, partition.revision, [](const Status&) {});
+    }
+  };
+  std::optional<Status> removed;
+  node(2).controller->RemoveNode(NodeId(3), [&](Status status) { removed = status; });
+  RunForSeconds(2);
+  EXPECT_FALSE(removed.has_value()) << "the groups still have it";
+  const Status too_early =
+      Wait([&](auto done) { node(2).controller->AddNode(NodeId(3), std::move(done)); });
+  EXPECT_EQ(too_early.error().code, ErrorCode::kFailedPrecondition);
+  settle_all();
+  RunForSeconds(3);
+  ASSERT_TRUE(removed.has_value());
+  EXPECT_TRUE(removed->ok()) << removed->error();
+  EXPECT_EQ(log_.membership.Members(), Nodes({1, 2}));
+  for (const PartitionInfo& partition : node(1).image->FindTopic("t")->partitions) {
+    EXPECT_EQ(partition.replicas.size(), 2u);
+  }
+
+  ASSERT_TRUE(
+      Wait([&](auto done) { node(2).controller->AddNode(NodeId(3), std::move(done)); }).ok());
+  nodes_.erase(3);
+  Boot(3);
+  RunForSeconds(3);
+  EXPECT_TRUE(node(3).controller->registered());
+  EXPECT_EQ(log_.membership.voters, Nodes({1, 2, 3}));
+  for (const PartitionInfo& partition : node(1).image->FindTopic("t")->partitions) {
+    EXPECT_EQ(partition.replicas.size(), 3u) << "filled up";
+  }
+}
+
+TEST_F(ControllerTest, ADeadNodeThatAPartitionCannotSpareIsNotRemoved) {
+  BootThree();
+  server::CreateTopic request = Topic("t", 1, 1);
+  request.assignment = {Nodes({3})};
+  ASSERT_TRUE(CreateTopic(1, request).ok());
+  node(3).TakeDown();
+  RunForSeconds(5);
+  const Status refused =
+      Wait([&](auto done) { node(1).controller->RemoveNode(NodeId(3), std::move(done)); });
+  ASSERT_FALSE(refused.ok());
+  EXPECT_EQ(refused.error().code, ErrorCode::kFailedPrecondition);
+  EXPECT_NE(refused.error().message.find("t/0"), std::string::npos) << refused.error();
+  EXPECT_FALSE(node(1).image->FindNode(NodeId(3))->removing);
+}
+
+TEST_F(ControllerTest, ARefusedRegistrationStopsTheNode) {
+  BootThree();
+  nodes_[4] = std::make_unique<TestNode>(4, executor_, network_, log_, ready_);
+  node(4).Start();
+  RunForSeconds(3);
+  ASSERT_TRUE(node(4).refused.has_value());
+  EXPECT_EQ(node(4).refused->code, ErrorCode::kPermissionDenied);
+  EXPECT_NE(node(4).refused->message.find("jangada node add 4"), std::string::npos);
+}
+
+TEST_F(ControllerTest, ANewNodeCanRegisterBeforeItHasAReplicaOfTheController) {
+  BootThree();
+  ASSERT_TRUE(
+      Wait([&](auto done) { node(1).controller->AddNode(NodeId(4), std::move(done)); }).ok());
+  nodes_[4] = std::make_unique<TestNode>(4, executor_, network_, log_, ready_);
+  const Status registered = Wait([&](auto done) { node(4).controller->Register(std::move(done)); });
+  ASSERT_TRUE(registered.ok()) << registered.error();
+  EXPECT_EQ(node(1).image->FindNode(NodeId(4))->disk_id, DiskOf(4));
+  RunForSeconds(2);
+  EXPECT_EQ(log_.membership.learners, Nodes({4}));
+}
+
+TEST_F(ControllerTest, ANodeCanRegisterOnlyItself) {
+  BootThree();
+  request::RegisterNode forged{{}, MakeNode(3)};
+  forged.node.grpc.port = 1;
+  std::optional<Result<Bytes>> answer;
+  network_.Call(NodeId(2), NodeId(1), {"controller.request", request::EncodeRequest(forged)},
+                kSecond, [&](auto result) { answer = result; });
+  RunForSeconds(1);
+  ASSERT_TRUE(answer.has_value());
+  EXPECT_FALSE(answer->ok());
+  EXPECT_EQ(node(1).image->FindNode(NodeId(3))->grpc, MakeNode(3).grpc);
+}
+
+}  // namespace
+}  // namespace jangada::server
