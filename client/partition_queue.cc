@@ -18,8 +18,15 @@ int32_t AdvanceSequence(int32_t sequence, int32_t count) {
 
 }  // namespace
 
+/// One large record must not make a batch larger than a topic takes.
+bool PartitionQueue::HasRoomFor(size_t charged_bytes) const {
+  return has_open_batch() &&
+         batches_.back().builder.records_bytes() + charged_bytes <= options_.batch_bytes;
+}
+
 void PartitionQueue::Add(const storage::Record& record, size_t charged_bytes, DeliveryCallback done,
                          int64_t now_us) {
+  if (has_open_batch() && !HasRoomFor(charged_bytes)) Encode(&batches_.back());
   if (!has_open_batch()) {
     Batch& batch = batches_.emplace_back(options_.compression);
     batch.opened_us = now_us;

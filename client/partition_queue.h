@@ -67,8 +67,8 @@ class PartitionQueue {
     return options_.idempotent && !identity_.has_value() && !batches_.empty();
   }
   bool empty() const { return batches_.empty(); }
-  /// The youngest batch still takes records.
-  bool has_open_batch() const { return !batches_.empty() && batches_.back().state == State::kOpen; }
+  /// The youngest batch still takes a record of that size.
+  bool HasRoomFor(size_t charged_bytes) const;
   /// When Next or Expire may have something to do though nothing else happens. INT64_MAX: never.
   int64_t NextDueUs(int64_t now_us) const;
 
@@ -100,6 +100,7 @@ class PartitionQueue {
     std::vector<DeliveryCallback> callbacks;
   };
 
+  bool has_open_batch() const { return !batches_.empty() && batches_.back().state == State::kOpen; }
   bool ReadyToSend(const Batch& batch, int64_t now_us) const;
   /// False: it could not be encoded, and was given up.
   bool Encode(Batch* batch);

@@ -266,7 +266,7 @@ Producer::Impl::Partition* Producer::Impl::Choose(Topic* topic, const Pending& p
     return topic->partitions[static_cast<size_t>(PartitionOfKey(*pending.record.key, count))].get();
   }
   if (topic->sticky >= topic->partitions.size() ||
-      !topic->partitions[topic->sticky]->queue.has_open_batch()) {
+      !topic->partitions[topic->sticky]->queue.HasRoomFor(pending.charged_bytes)) {
     topic->sticky = NextSticky(*topic);
   }
   return topic->partitions[topic->sticky].get();

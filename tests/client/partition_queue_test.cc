@@ -105,6 +105,17 @@ TEST_F(PartitionQueueTest, RecordsOfOneBatchShareItsAnswer) {
   EXPECT_EQ(*results_.at(2), 42);
 }
 
+TEST_F(PartitionQueueTest, ALargeRecordStartsABatchOfItsOwn) {
+  Start({.linger_ms = 1000, .batch_bytes = 100, .delivery_timeout_ms = 10'000});
+  Add(1);
+  queue_->Add(
+      {.value = std::string(5000, 'x')}, 5000, [](const Result<int64_t>&) {}, now_us_);
+  const auto tries = Tries();
+  ASSERT_EQ(tries.size(), 2U) << "both are full: the first has no room left, the second is large";
+  EXPECT_EQ(HeaderOf(tries[0]).record_count, 1);
+  EXPECT_EQ(HeaderOf(tries[1]).record_count, 1);
+}
+
 TEST_F(PartitionQueueTest, AFlushedBatchDoesNotLinger) {
   Start({.linger_ms = 1000, .delivery_timeout_ms = 10'000});
   Add(2);
