@@ -1,10 +1,10 @@
-// Broker: the only door for listeners (gRPC, Kafka). It knows which shard owns what and who leads it;
-// listeners know protocols. Every call may come from any thread, returns at once, and ends in one call of
-// `done`, on an unspecified thread, which must not block.
+// Broker: the only door for listeners (gRPC, Kafka). It knows which shard owns what and who leads
+// it; listeners know protocols. Every call may come from any thread, returns at once, and ends in
+// one call of `done`, on an unspecified thread, which must not block.
 //
-// Errors of every partition call: kUnknownTopic (no such topic or partition), kNotLeader (surely not done;
-// see LeaderOf), kUnavailable (this node is about to lead, surely not done, try again), kShuttingDown,
-// kTimeout (fate unknown).
+// Errors of every partition call: kUnknownTopic (no such topic or partition), kNotLeader (surely
+// not done; see LeaderOf), kUnavailable (this node is about to lead, surely not done, try again),
+// kShuttingDown, kTimeout (fate unknown).
 #pragma once
 
 #include <cstdint>
@@ -29,15 +29,15 @@ struct TopicPartition {
 
 struct ProduceRequest {
   TopicPartition where;
-  Bytes batch;                       // one RecordBatch v2, as its producer made it; checked here
-  int64_t timeout_us = 10'000'000;   // then kTimeout
+  Bytes batch;                      // one RecordBatch v2, as its producer made it; checked here
+  int64_t timeout_us = 10'000'000;  // then kTimeout
 };
 
 struct ProduceResult {
   int64_t base_offset = 0;
   int64_t log_append_time_ms = -1;  // -1 unless the topic stamps it
   int64_t log_start_offset = 0;
-  bool duplicate = false;           // an idempotent producer's batch that was already in the log
+  bool duplicate = false;  // an idempotent producer's batch that was already in the log
 };
 
 struct FetchRequest {
@@ -74,9 +74,9 @@ inline constexpr int64_t kMaxTimestampOffset = -3;
 struct ReplicaView {
   NodeId node;
   bool voter = false;
-  bool live = false;          // heard from recently
-  bool caught_up = false;     // live, and close to the leader's end
-  uint64_t match_index = 0;   // known at the leader
+  bool live = false;         // heard from recently
+  bool caught_up = false;    // live, and close to the leader's end
+  uint64_t match_index = 0;  // known at the leader
 };
 
 /// One partition as its leader sees it, or, where nobody leads, what this node knows of it.
@@ -97,7 +97,8 @@ struct CreateTopic {
   std::string name;
   int32_t partitions = 1;
   int32_t replication_factor = 1;
-  /// Optional manual placement, one list a partition; partitions and replication_factor are then ignored.
+  /// Optional manual placement, one list a partition; partitions and replication_factor are then
+  /// ignored.
   std::vector<std::vector<NodeId>> assignment;
   std::map<std::string, std::string> configs;
   int64_t timeout_us = 10'000'000;  // for the leaders to be ready to serve
@@ -134,8 +135,8 @@ class Broker {
   /// Nodes heard from recently, this one included.
   virtual std::vector<NodeId> LiveNodes() const = 0;
 
-  // ---- cluster; any node forwards to the controller's leader. Errors: kUnavailable (no leader; surely
-  // not done), kTimeout, and the call's own ----
+  // ---- cluster; any node forwards to the controller's leader. Errors: kUnavailable (no leader;
+  // surely not done), kTimeout, and the call's own ----
   virtual void CreateTopic(server::CreateTopic request, Callback<Result<Uuid>> done) = 0;
   virtual void DeleteTopic(std::string name, Callback<Status> done) = 0;
   virtual void CreatePartitions(std::string topic, int32_t total, Callback<Status> done) = 0;

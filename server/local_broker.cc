@@ -1,0 +1,238 @@
+#include "server/local_broker.h"
+
+#include <algorithm>
+#include <utility>
+
+namespace jangada::server {
+namespace {
+
+/// A call that must be answered within its time, on the shard that serves it. Whichever comes
+/// first, the answer or the timer, calls `done`.
+template <class T>
+Callback<Result<T>> WithDeadline(Executor& executor, int64_t timeout_us, std::string late,
+                                 Callback<Result<T>> done) {
+  struct Waiting {
+    Callback<Result<T>> done;
+    Executor::TimerId timer = 0;
+  };
+  auto waiting = std::make_shared<Waiting>();
+  waiting->done = std::move(done);
+  waiting->timer = executor.After(timeout_us, [waiting, late = std::move(late)] {
+    std::exchange(waiting->done, nullptr)(Error{ErrorCode::kTimeout, late});
+  });
+  return [&executor, waiting](Result<T> result) {
+    if (!waiting->done) return;  // too late: answered already
+    executor.Cancel(waiting->timer);
+    std::exchange(waiting->done, nullptr)(std::move(result));
+  };
+}
+
+Error NotHere(const TopicPartition& where) {
+  return {ErrorCode::kNotLeader, "this node does not lead partition " +
+                                     std::to_string(where.partition) + " of topic \"" +
+                                     where.topic + "\"; ask its leader"};
+}
+
+bool SameNodes(std::vector<NodeId> a, std::vector<NodeId> b) {
+  std::sort(a.begin(), a.end());
+  std::sort(b.begin(), b.end());
+  return a == b;
+}
+
+}  // namespace
+
+LocalBroker::LocalBroker(NodeId self, ReplicaRouter& replicas, const LeaderTable& leaders,
+                         const ImageHolder& image)
+    : self_(self), replicas_(replicas), leaders_(leaders), image_(image) {}
+
+void LocalBroker::SetController(Controller* controller) { controller_ = controller; }
+
+void LocalBroker::SetLiveNodes(std::vector<NodeId> live) {
+  const std::lock_guard lock(live_mutex_);
+  live_ = std::move(live);
+}
+
+Result<GroupId> LocalBroker::GroupOf(const TopicPartition& where) const {
+  const ClusterImagePtr image = image_.Get();
+  const auto topic = image->FindTopic(where.topic);
+  if (topic == nullptr) {
+    return Error{ErrorCode::kUnknownTopic,
+                 "there is no topic \"" + where.topic + "\"; create it first"};
+  }
+  if (where.partition < 0 || static_cast<size_t>(where.partition) >= topic->partitions.size()) {
+    return Error{ErrorCode::kUnknownTopic, "topic \"" + where.topic + "\" has no partition " +
+                                               std::to_string(where.partition) +
+                                               "; its partitions are 0 to " +
+                                               std::to_string(topic->partitions.size() - 1)};
+  }
+  return topic->partitions[static_cast<size_t>(where.partition)].group;
+}
+
+template <class T, class Call>
+void LocalBroker::OnPartition(const TopicPartition& where, Callback<Result<T>> done, Call call) {
+  const Result<GroupId> group = GroupOf(where);
+  if (!group.ok()) {
+    done(group.error());
+    return;
+  }
+  ShardHost& host = replicas_.HostOf(*group);
+  host.shard().Post(
+      [&host, group = *group, where, done = std::move(done), call = std::move(call)]() mutable {
+        Partition* partition = host.Find(group);
+        if (partition == nullptr) {
+          done(NotHere(where));
+          return;
+        }
+        call(*partition, host.shard(), std::move(done));
+      });
+}
+
+void LocalBroker::Produce(ProduceRequest request, Callback<Result<ProduceResult>> done) {
+  const TopicPartition where = request.where;
+  OnPartition(where, std::move(done),
+              [request = std::move(request)](Partition& partition, Executor& executor,
+                                             Callback<Result<ProduceResult>> reply) mutable {
+                partition.Append(
+                    std::move(request.batch),
+                    WithDeadline(executor, request.timeout_us,
+                                 "the records were not acknowledged in time; they may or may not "
+                                 "have been written",
+                                 std::move(reply)));
+              });
+}
+
+void LocalBroker::Fetch(FetchRequest request, Callback<Result<FetchResult>> done) {
+  const TopicPartition where = request.where;
+  OnPartition(where, std::move(done),
+              [request = std::move(request)](Partition& partition, Executor&,
+                                             Callback<Result<FetchResult>> reply) mutable {
+                partition.Read(request.offset, request.max_bytes, request.min_bytes,
+                               request.max_wait_us, std::move(reply));
+              });
+}
+
+void LocalBroker::ListOffset(TopicPartition where, int64_t timestamp_ms,
+                             Callback<Result<ListedOffset>> done) {
+  OnPartition(
+      where, std::move(done),
+      [timestamp_ms](Partition& partition, Executor&, Callback<Result<ListedOffset>> reply) {
+        partition.ListOffset(timestamp_ms, std::move(reply));
+      });
+}
+
+void LocalBroker::DeleteRecords(TopicPartition where, int64_t offset,
+                                Callback<Result<int64_t>> done) {
+  OnPartition(where, std::move(done),
+              [offset](Partition& partition, Executor&, Callback<Result<int64_t>> reply) {
+                partition.DeleteRecords(offset, std::move(reply));
+              });
+}
+
+void LocalBroker::DescribePartition(TopicPartition where, Callback<Result<PartitionView>> done) {
+  const Result<GroupId> group = GroupOf(where);
+  if (!group.ok()) {
+    done(group.error());
+    return;
+  }
+  PartitionView outside{.where = where, .group = *group};
+  outside.desired_replicas = image_.Get()->FindGroup(*group)->replicas;
+  if (const auto hint = leaders_.Find(*group)) {
+    outside.leader = hint->leader;
+    outside.leader_epoch = hint->term;
+  }
+  replicas_.With(
+      *group, [outside = std::move(outside), done = std::move(done)](Partition* partition) mutable {
+        if (partition == nullptr) {
+          done(std::move(outside));
+          return;
+        }
+        PartitionView view = partition->View();
+        view.desired_replicas = std::move(outside.desired_replicas);
+        if (!view.leader) view.leader = outside.leader;
+        std::vector<NodeId> voters;
+        for (const ReplicaView& replica : view.replicas) {
+          if (replica.voter) voters.push_back(replica.node);
+        }
+        view.reassigning = view.from_leader && !SameNodes(voters, view.desired_replicas);
+        done(std::move(view));
+      });
+}
+
+void LocalBroker::TransferLeadership(TopicPartition where, NodeId to, Callback<Status> done) {
+  const Result<GroupId> group = GroupOf(where);
+  if (!group.ok()) {
+    done(group.error());
+    return;
+  }
+  replicas_.TransferLeadership(*group, to, std::move(done));
+}
+
+std::optional<NodeId> LocalBroker::LeaderOf(const TopicPartition& where) const {
+  const Result<GroupId> group = GroupOf(where);
+  if (!group.ok()) return std::nullopt;
+  const auto hint = leaders_.Find(*group);
+  return hint ? std::optional(hint->leader) : std::nullopt;
+}
+
+std::optional<NodeId> LocalBroker::ControllerLeader() const {
+  const auto hint = leaders_.Find(kControllerGroup);
+  return hint ? std::optional(hint->leader) : std::nullopt;
+}
+
+std::vector<NodeId> LocalBroker::LiveNodes() const {
+  const std::lock_guard lock(live_mutex_);
+  return live_;
+}
+
+template <class Done>
+Controller* LocalBroker::Front(Done& done) const {
+  Controller* controller = controller_;
+  if (controller == nullptr) {
+    done(Error{ErrorCode::kUnavailable,
+               "this node has not found its cluster yet; try again, or ask another node"});
+  }
+  return controller;
+}
+
+void LocalBroker::CreateTopic(server::CreateTopic request, Callback<Result<Uuid>> done) {
+  if (Controller* front = Front(done)) front->CreateTopic(std::move(request), std::move(done));
+}
+
+void LocalBroker::DeleteTopic(std::string name, Callback<Status> done) {
+  if (Controller* front = Front(done)) front->DeleteTopic(std::move(name), std::move(done));
+}
+
+void LocalBroker::CreatePartitions(std::string topic, int32_t total, Callback<Status> done) {
+  if (Controller* front = Front(done)) {
+    front->CreatePartitions(std::move(topic), total, std::move(done));
+  }
+}
+
+void LocalBroker::AlterTopicConfigs(std::string topic,
+                                    std::map<std::string, std::optional<std::string>> changes,
+                                    Callback<Status> done) {
+  if (Controller* front = Front(done)) {
+    front->AlterTopicConfigs(std::move(topic), std::move(changes), std::move(done));
+  }
+}
+
+void LocalBroker::InitProducer(Callback<Result<ProducerIdentity>> done) {
+  if (Controller* front = Front(done)) front->InitProducer(std::move(done));
+}
+
+void LocalBroker::MovePartition(TopicPartition where, std::vector<NodeId> replicas,
+                                Callback<Status> done) {
+  if (Controller* front = Front(done)) {
+    front->MovePartition(std::move(where), std::move(replicas), std::move(done));
+  }
+}
+
+void LocalBroker::AddNode(NodeId node, Callback<Status> done) {
+  if (Controller* front = Front(done)) front->AddNode(node, std::move(done));
+}
+
+void LocalBroker::RemoveNode(NodeId node, Callback<Status> done) {
+  if (Controller* front = Front(done)) front->RemoveNode(node, std::move(done));
+}
+
+}  // namespace jangada::server

@@ -1,0 +1,88 @@
+#include "server/peer_router.h"
+
+#include <spdlog/spdlog.h>
+
+#include <utility>
+
+namespace jangada::server {
+
+PeerRouter::PeerRouter(const Config& config, const IdentityKeeper& identity,
+                       const ImageHolder& image, LeaderTable& leaders)
+    : config_(config), identity_(identity), image_(image), leaders_(leaders) {}
+
+void PeerRouter::Attach(ReplicaRouter& replicas, StatusTeller& teller) {
+  replicas_ = &replicas;
+  teller_ = &teller;
+}
+
+void PeerRouter::SetRoom(ControllerRoom* room) { room_ = room; }
+
+template <class Task>
+void PeerRouter::WithRoom(Task task) {
+  replicas_->controller_host().shard().Post([this, task = std::move(task)]() mutable {
+    if (room_ != nullptr) task(*room_);
+  });
+}
+
+ClusterImagePtr PeerRouter::KnownImage() const {
+  ClusterImagePtr image = image_.Get();
+  return image->version == 0 ? nullptr : image;
+}
+
+Status PeerRouter::CheckPeer(const PeerIdentity& peer) {
+  const ClusterImagePtr image = KnownImage();
+  return AdmitPeer(identity_.Get(), image.get(), peer);
+}
+
+void PeerRouter::OnPeerMessage(GroupId group, raft::Message message) {
+  if (group == kControllerGroup) {
+    WithRoom([message = std::move(message)](ControllerRoom& room) mutable {
+      room.Step(std::move(message));
+    });
+  } else {
+    replicas_->Step(group, std::move(message));
+  }
+}
+
+void PeerRouter::OnPeerStatus(const NodeStatus& status) {
+  leaders_.Learn(status);
+  WithRoom([status](ControllerRoom& room) { room.OnPeerStatus(status); });
+}
+
+void PeerRouter::OnPeerCall(NodeId from, PeerCall call, Callback<Result<Bytes>> reply) {
+  if (call.method == kFoundingProbe) {
+    reply(AnswerFoundingProbe(call));
+    return;
+  }
+  replicas_->controller_host().shard().Post(
+      [this, from, call = std::move(call), reply = std::move(reply)]() mutable {
+        if (room_ == nullptr) {
+          reply(Error{ErrorCode::kUnavailable, "the node has not found its cluster yet"});
+          return;
+        }
+        room_->OnPeerCall(from, call, std::move(reply));
+      });
+}
+
+Result<Bytes> PeerRouter::AnswerFoundingProbe(const PeerCall& call) const {
+  TRY_ASSIGN(const ProbeQuestion question, DecodeProbeQuestion(call.payload.view()));
+  const ClusterImagePtr image = KnownImage();
+  return EncodeProbeAnswer(
+      AnswerProbe(identity_.Get(), config_.cluster.founders, image.get(), question));
+}
+
+void PeerRouter::OnPeerUnreachable(NodeId peer, bool refused) {
+  if (refused) leaders_.ForgetNode(peer);
+  replicas_->OnPeerUnreachable(peer, refused);
+  WithRoom([peer, refused](ControllerRoom& room) { room.OnPeerUnreachable(peer, refused); });
+}
+
+void PeerRouter::OnPeerConnected(NodeId peer) {
+  replicas_->controller_host().shard().Post([this, peer] { teller_->TellAll(peer); });
+}
+
+void PeerRouter::OnPeerRefused(NodeId peer, const Error& reason) {
+  spdlog::warn("peer refuses this node peer={} reason=\"{}\"", peer.value(), reason.message);
+}
+
+}  // namespace jangada::server

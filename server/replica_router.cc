@@ -1,0 +1,226 @@
+#include "server/replica_router.h"
+
+#include <spdlog/spdlog.h>
+
+#include <algorithm>
+#include <atomic>
+#include <string>
+#include <thread>
+#include <utility>
+
+namespace jangada::server {
+namespace {
+
+/// A bound on what a restart replays, for the whole node.
+constexpr size_t kMaxUnfoldedBytes = size_t{1} << 30;
+
+constexpr int64_t kTickMs = 10;
+
+size_t ShardCount(const Config& config) {
+  if (config.shards > 0) return static_cast<size_t>(config.shards);
+  return std::max(1U, std::thread::hardware_concurrency());
+}
+
+/// Different for each (node, group), so that election timeouts differ; the same at every start.
+uint64_t ElectionSeed(NodeId node, GroupId group) {
+  return static_cast<uint64_t>(node.value()) * 0x9e3779b97f4a7c15 + group.value();
+}
+
+}  // namespace
+
+TopicConfig ConfigOf(const TopicInfo& topic) {
+  const Result<TopicConfig> parsed = ParseTopicConfig(topic.configs);
+  if (parsed.ok()) return *parsed;
+  spdlog::error("topic runs with default settings topic={} error=\"{}\"", topic.name,
+                parsed.error().message);
+  return {};
+}
+
+ReplicaRouter::ReplicaRouter(const Config& config, storage::LogStore& store, Transport& transport,
+                             HostObserver& observer, std::vector<storage::GroupState> loaded)
+    : config_(config), store_(store) {
+  const size_t shards = ShardCount(config);
+  const ShardHost::Options options{
+      .cache_bytes = static_cast<size_t>(config.storage.cache_bytes) / shards,
+      .max_unfolded_bytes = kMaxUnfoldedBytes / shards};
+  for (size_t i = 0; i < shards; ++i) {
+    hosts_.push_back(std::make_unique<ShardHost>(options, "shard-" + std::to_string(i), store,
+                                                 transport, observer));
+  }
+  for (storage::GroupState& state : loaded) {
+    const GroupId group = state.group;
+    loaded_.emplace(group, std::move(state));
+  }
+}
+
+ReplicaRouter::~ReplicaRouter() { StopShards(); }
+
+void ReplicaRouter::StartShards() {
+  for (const auto& host : hosts_) host->shard().Start();
+}
+
+void ReplicaRouter::StopShards() {
+  for (const auto& host : hosts_) host->shard().Stop();
+}
+
+void ReplicaRouter::StopReplicas(Callback<> done) {
+  auto left = std::make_shared<std::atomic<size_t>>(hosts_.size());
+  auto finish = std::make_shared<Callback<>>(std::move(done));
+  for (const auto& host : hosts_) {
+    host->shard().Post([&host = *host, left, finish] {
+      host.StopAll([left, finish] {
+        if (left->fetch_sub(1) == 1) (*finish)();
+      });
+    });
+  }
+}
+
+void ReplicaRouter::HandOver(bool try_now, Callback<size_t> done) {
+  struct Sum {
+    std::atomic<size_t> left;
+    std::atomic<size_t> led{0};
+    Callback<size_t> done;
+  };
+  auto sum = std::make_shared<Sum>();
+  sum->left = hosts_.size();
+  sum->done = std::move(done);
+  for (const auto& host : hosts_) {
+    host->shard().Post([&host = *host, try_now, sum] {
+      sum->led += host.HandOver(try_now);
+      if (sum->left.fetch_sub(1) == 1) sum->done(sum->led);
+    });
+  }
+}
+
+void ReplicaRouter::With(GroupId group, Callback<Partition*> call) {
+  ShardHost& host = HostOf(group);
+  host.shard().Post([&host, group, call = std::move(call)]() mutable { call(host.Find(group)); });
+}
+
+void ReplicaRouter::Step(GroupId group, raft::Message message) {
+  ShardHost& host = HostOf(group);
+  host.shard().Post([&host, group, message = std::move(message)]() mutable {
+    host.Step(group, std::move(message));
+  });
+}
+
+void ReplicaRouter::OnPeerUnreachable(NodeId peer, bool refused) {
+  for (const auto& host : hosts_) {
+    host->shard().Post([&host = *host, peer, refused] { host.OnPeerUnreachable(peer, refused); });
+  }
+}
+
+raft::Options ReplicaRouter::RaftOptions(GroupId group) const {
+  return {
+      .self = config_.self(),
+      .seed = ElectionSeed(config_.self(), group),
+      .heartbeat_ticks = static_cast<raft::Ticks>(config_.raft.heartbeat_ms / kTickMs),
+      .election_ticks = static_cast<raft::Ticks>(config_.raft.election_timeout_ms / kTickMs),
+      .disk_stall_ticks = static_cast<raft::Ticks>(config_.raft.disk_stall_ms / kTickMs),
+      .max_inflight_bytes = static_cast<size_t>(config_.raft.max_inflight_bytes),
+      .max_uncommitted_bytes = static_cast<size_t>(config_.raft.max_uncommitted_bytes),
+      // Every node folds the controller's log: what is committed is news at once.
+      .eager_commit = group == kControllerGroup,
+  };
+}
+
+storage::GroupState ReplicaRouter::TakeLoaded(GroupId group) {
+  const auto found = loaded_.find(group);
+  if (found != loaded_.end()) {
+    storage::GroupState state = std::move(found->second);
+    loaded_.erase(found);
+    return state;
+  }
+  storage::GroupState fresh;
+  fresh.group = group;
+  // The disk once lost whole groups: this may be one of them, and then it had voted and
+  // acknowledged.
+  fresh.damaged = store_.may_have_lost_groups();
+  return fresh;
+}
+
+std::vector<GroupId> ReplicaRouter::LoadedPartitions() const {
+  std::vector<GroupId> groups;
+  for (const auto& [group, state] : loaded_) {
+    if (group != kControllerGroup) groups.push_back(group);
+  }
+  return groups;
+}
+
+void ReplicaRouter::StartPartition(const PartitionInfo& partition,
+                                   std::shared_ptr<const TopicInfo> topic, bool bootstrap) {
+  const GroupId group = partition.group;
+  PartitionOptions options;
+  options.where = {.topic = topic->name, .partition = partition.partition};
+  options.replica.group = group;
+  options.replica.raft = RaftOptions(group);
+  options.replica.tick_us = kTickMs * 1000;
+  options.replica.checkpoint_every_bytes = static_cast<size_t>(config_.storage.checkpoint_bytes);
+  options.replica.preferred =
+      !partition.replicas.empty() && partition.replicas.front() == config_.self();
+  options.config = ConfigOf(*topic);
+  storage::GroupState state = TakeLoaded(group);
+  raft::Membership voters;
+  if (bootstrap && !state.damaged) {
+    voters.voters = partition.founders;
+    std::sort(voters.voters.begin(), voters.voters.end());
+  }
+  ShardHost& host = HostOf(group);
+  host.shard().Post([&host, options = std::move(options), state = std::move(state),
+                     voters = std::move(voters)] { host.StartPartition(options, state, voters); });
+}
+
+void ReplicaRouter::ErasePartition(GroupId group) {
+  loaded_.erase(group);
+  ShardHost& host = HostOf(group);
+  host.shard().Post([&host, group] { host.ErasePartition(group); });
+}
+
+void ReplicaRouter::UpdateConfig(GroupId group, std::shared_ptr<const TopicInfo> topic) {
+  With(group, [topic = std::move(topic)](Partition* partition) {
+    if (partition != nullptr) partition->UpdateConfig(ConfigOf(*topic));
+  });
+}
+
+void ReplicaRouter::QueryStatus(GroupId group, Callback<std::optional<raft::RaftStatus>> done) {
+  With(group, [this, done = std::move(done)](Partition* partition) mutable {
+    std::optional<raft::RaftStatus> status;
+    if (partition != nullptr) status = partition->replica().status();
+    controller_executor().Post([status = std::move(status), done = std::move(done)]() mutable {
+      done(std::move(status));
+    });
+  });
+}
+
+void ReplicaRouter::ProposeMembership(GroupId group, raft::MembershipTarget target,
+                                      Callback<Status> done) {
+  auto reply = [this, done = std::move(done)](Status status) mutable {
+    controller_executor().Post([status = std::move(status), done = std::move(done)]() mutable {
+      done(std::move(status));
+    });
+  };
+  With(group, [target = std::move(target), reply = std::move(reply)](Partition* partition) mutable {
+    if (partition == nullptr) {
+      reply(Error{ErrorCode::kNotLeader, "this node has no replica of the group"});
+      return;
+    }
+    partition->replica().ProposeMembership(
+        target, [reply = std::move(reply)](const Result<Proposed>& proposed) mutable {
+          reply(proposed.ok() ? Status() : Status(proposed.error()));
+        });
+  });
+}
+
+void ReplicaRouter::TransferLeadership(GroupId group, NodeId to, Callback<Status> done) {
+  With(group, [this, to, done = std::move(done)](Partition* partition) mutable {
+    Status status =
+        partition == nullptr
+            ? Status(Error{ErrorCode::kNotLeader, "this node has no replica of the group"})
+            : partition->TransferLeadership(to);
+    controller_executor().Post([status = std::move(status), done = std::move(done)]() mutable {
+      done(std::move(status));
+    });
+  });
+}
+
+}  // namespace jangada::server

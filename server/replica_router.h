@@ -1,0 +1,75 @@
+// ReplicaRouter: all partitions of the node, behind one door: which shard owns a group, and the
+// reconciler's commands carried to it.
+//
+// Threads: HostOf and the fan-outs from any thread; the ReplicaHost calls on the controller's
+// executor, where their callbacks come back.
+#pragma once
+
+#include <map>
+#include <memory>
+#include <vector>
+
+#include "server/config.h"
+#include "server/controller/reconciler.h"
+#include "server/shard_host.h"
+
+namespace jangada::server {
+
+class ReplicaRouter final : public ReplicaHost {
+ public:
+  /// `loaded`: what the store found at start. Everything referred to outlives the router.
+  ReplicaRouter(const Config& config, storage::LogStore& store, Transport& transport,
+                HostObserver& observer, std::vector<storage::GroupState> loaded);
+  ~ReplicaRouter() override;
+
+  void StartShards();
+  /// Ends the threads. REQUIRES: StopReplicas is done.
+  void StopShards();
+  /// `done` on an unspecified thread, when every partition has written its last checkpoint.
+  void StopReplicas(Callback<> done);
+
+  /// Counts the groups that are led here and could be led elsewhere; with `try_now` hands each
+  /// over. `done` on an unspecified thread.
+  void HandOver(bool try_now, Callback<size_t> done);
+
+  /// Group 0's shard: the controller's executor.
+  ShardHost& controller_host() { return *hosts_.front(); }
+  ShardHost& HostOf(GroupId group) { return *hosts_[group.value() % hosts_.size()]; }
+
+  /// Runs `call` on the group's shard with the partition, or with nullptr if it does not run here.
+  void With(GroupId group, Callback<Partition*> call);
+  void Step(GroupId group, raft::Message message);
+  void OnPeerUnreachable(NodeId peer, bool refused);
+
+  /// Raft's options for a group on this node.
+  raft::Options RaftOptions(GroupId group) const;
+  /// What the store found of a group at start, once; a fresh state if nothing.
+  storage::GroupState TakeLoaded(GroupId group);
+  /// The partition groups that the store found.
+  std::vector<GroupId> LoadedPartitions() const;
+
+  void StartPartition(const PartitionInfo& partition, std::shared_ptr<const TopicInfo> topic,
+                      bool bootstrap) override;
+  void ErasePartition(GroupId group) override;
+  void UpdateConfig(GroupId group, std::shared_ptr<const TopicInfo> topic) override;
+  void QueryStatus(GroupId group, Callback<std::optional<raft::RaftStatus>> done) override;
+  void ProposeMembership(GroupId group, raft::MembershipTarget target,
+                         Callback<Status> done) override;
+  void TransferLeadership(GroupId group, NodeId to, Callback<Status> done) override;
+
+ private:
+  Executor& controller_executor() { return hosts_.front()->shard(); }
+
+  // Constant after construction.
+  const Config& config_;
+  storage::LogStore& store_;
+  std::vector<std::unique_ptr<ShardHost>> hosts_;
+
+  // Owned by the controller's executor (before StartShards: by the thread that starts the node).
+  std::map<GroupId, storage::GroupState> loaded_;
+};
+
+/// The configuration of a topic's partitions; the default where a stored value no longer parses.
+TopicConfig ConfigOf(const TopicInfo& topic);
+
+}  // namespace jangada::server

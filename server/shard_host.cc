@@ -1,0 +1,137 @@
+#include "server/shard_host.h"
+
+#include <spdlog/spdlog.h>
+
+#include <algorithm>
+#include <utility>
+
+namespace jangada::server {
+
+std::optional<NodeId> Successor(const raft::RaftStatus& status) {
+  const raft::PeerStatus* best = nullptr;
+  for (const raft::PeerStatus& peer : status.peers) {
+    if (!peer.voter || !peer.recently_active) continue;
+    if (best == nullptr || peer.match > best->match) best = &peer;
+  }
+  return best == nullptr ? std::nullopt : std::optional(best->node);
+}
+
+ShardHost::ShardHost(const Options& options, const std::string& name, storage::LogStore& store,
+                     Transport& transport, HostObserver& observer)
+    : options_(options),
+      store_(store),
+      transport_(transport),
+      observer_(observer),
+      shard_(name),
+      cache_(options.cache_bytes) {
+  shard_.SetEndOfTurn([this] { transport_.Flush(); });
+}
+
+ShardHost::~ShardHost() { shard_.Stop(); }
+
+ReplicaContext ShardHost::context() {
+  return {.executor = shard_, .store = store_, .cache = cache_, .transport = transport_};
+}
+
+void ShardHost::StartPartition(const PartitionOptions& options, const storage::GroupState& state,
+                               const raft::Membership& bootstrap) {
+  const GroupId group = options.replica.group;
+  if (stopping_ || partitions_.contains(group)) return;
+  auto partition = std::make_unique<Partition>(options, context(), *this);
+  Partition& started = *partition;
+  partitions_.emplace(group, std::move(partition));
+  if (const Status status = started.Start(state, bootstrap); !status.ok()) {
+    OnFatal(group, status.error());
+    return;
+  }
+  if (!std::exchange(watching_unfolded_, true)) BoundUnfolded();
+}
+
+void ShardHost::ErasePartition(GroupId group) {
+  const auto found = partitions_.find(group);
+  if (found == partitions_.end()) {
+    store_.Persist({.group = group, .erase = true}, shard_, [group](const Status& status) {
+      if (!status.ok())
+        spdlog::error("cannot erase group={} error=\"{}\"", group.value(), status.error().message);
+    });
+    return;
+  }
+  // Kept alive by the callback: what is posted to it still finds it.
+  auto partition = std::shared_ptr<Partition>(std::move(found->second));
+  partitions_.erase(found);
+  partition->Remove([this, group, partition](const Status& status) {
+    if (!status.ok()) {
+      OnFatal(group, status.error());
+      return;
+    }
+    spdlog::info("erased replica group={}", group.value());
+    shard_.Post([partition] {});  // destroyed in a later turn: its own call may be above us
+  });
+}
+
+Partition* ShardHost::Find(GroupId group) {
+  const auto found = partitions_.find(group);
+  return found == partitions_.end() ? nullptr : found->second.get();
+}
+
+void ShardHost::Step(GroupId group, raft::Message message) {
+  if (Partition* partition = Find(group)) partition->Step(std::move(message));
+}
+
+void ShardHost::OnPeerUnreachable(NodeId peer, bool refused) {
+  for (const auto& [group, partition] : partitions_) {
+    // A leader must know that messages were lost. A follower campaigns upon it, so it is told only
+    // of a peer that is surely gone.
+    if (refused || partition->replica().IsReadyLeader()) partition->OnPeerUnreachable(peer);
+  }
+}
+
+void ShardHost::StopAll(Callback<> done) {
+  stopping_ = true;
+  auto left = std::make_shared<size_t>(partitions_.size() + 1);
+  auto finish = std::make_shared<Callback<>>(std::move(done));
+  const auto one_less = [left, finish] {
+    if (--*left == 0) (*finish)();
+  };
+  for (const auto& [group, partition] : partitions_) partition->Stop(one_less);
+  one_less();
+}
+
+size_t ShardHost::HandOver(bool try_now) {
+  size_t led = 0;
+  for (const auto& [group, partition] : partitions_) {
+    if (!partition->replica().IsReadyLeader()) continue;
+    const raft::RaftStatus status = partition->replica().status();
+    const std::optional<NodeId> to = Successor(status);
+    if (!to) continue;  // alone, or the others are gone: nobody could take over
+    ++led;
+    // Refused (another transfer is under way): the next round tries again.
+    if (try_now) (void)partition->TransferLeadership(*to);
+  }
+  return led;
+}
+
+void ShardHost::OnRoleChange(GroupId group, const raft::RoleChange& change, bool ready) {
+  observer_.OnLeadership(group, change, ready);
+}
+
+void ShardHost::OnFatal(GroupId group, const Error& error) {
+  spdlog::critical("replica failed group={} error=\"{}\"", group.value(), error.message);
+  observer_.OnStoreFailed(error);
+}
+
+void ShardHost::BoundUnfolded() {
+  if (stopping_) return;
+  size_t total = 0;
+  Partition* largest = nullptr;
+  for (const auto& [group, partition] : partitions_) {
+    const size_t bytes = partition->replica().unfolded_bytes();
+    total += bytes;
+    if (largest == nullptr || bytes > largest->replica().unfolded_bytes())
+      largest = partition.get();
+  }
+  if (total > options_.max_unfolded_bytes) largest->replica().TakeCheckpoint(nullptr);
+  shard_.After(options_.checkpoint_check_us, [this] { BoundUnfolded(); });
+}
+
+}  // namespace jangada::server

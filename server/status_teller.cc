@@ -1,0 +1,64 @@
+#include "server/status_teller.h"
+
+#include <utility>
+
+namespace jangada::server {
+
+StatusTeller::StatusTeller(const Context& context, std::function<void()> on_round)
+    : context_(context), on_round_(std::move(on_round)) {}
+
+void StatusTeller::Start() {
+  stopped_ = false;
+  Round();
+}
+
+void StatusTeller::Stop() { stopped_ = true; }
+
+void StatusTeller::OnReadyToLead(const LeaderHint& hint) {
+  if (stopped_) return;
+  news_.push_back(hint);
+  if (news_.size() == 1) context_.executor.After(kGatherUs, [this] { TellNews(); });
+}
+
+void StatusTeller::Drain() {
+  draining_ = true;
+  TellEveryone(Full());
+}
+
+void StatusTeller::TellAll(NodeId to) {
+  if (!stopped_) context_.transport.SendStatus(to, Full());
+}
+
+void StatusTeller::Round() {
+  if (stopped_) return;
+  TellEveryone(Full());
+  on_round_();
+  context_.executor.After(kFullUs, [this] { Round(); });
+}
+
+void StatusTeller::TellNews() {
+  if (stopped_) return;
+  NodeStatus status{.from = context_.self, .full = false, .leaders = std::exchange(news_, {})};
+  status.draining = draining_;
+  TellEveryone(status);
+}
+
+NodeStatus StatusTeller::Full() const {
+  const storage::LogStore::Usage usage = context_.store.usage();
+  return {.from = context_.self,
+          .full = true,
+          .leaders = context_.leaders.LedBy(context_.self),
+          .disk_free_bytes = usage.disk_free_bytes,
+          .accepts_produce = usage.accepts_produce,
+          .draining = draining_};
+}
+
+void StatusTeller::TellEveryone(const NodeStatus& status) {
+  const ClusterImagePtr image = context_.image.Get();
+  for (const auto& [id, node] : image->nodes) {
+    if (id != context_.self) context_.transport.SendStatus(id, status);
+  }
+  context_.transport.Flush();
+}
+
+}  // namespace jangada::server

@@ -1,0 +1,57 @@
+// StatusTeller: tells every other node what this one leads: at once when that changed, in full
+// every second. The others take it as a sign of life. Owned by group 0's shard.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <vector>
+
+#include "base/executor.h"
+#include "server/image_holder.h"
+#include "server/leader_table.h"
+#include "server/transport/transport.h"
+#include "storage/log_store.h"
+
+namespace jangada::server {
+
+class StatusTeller {
+ public:
+  struct Context {  // all outlive the teller
+    NodeId self;
+    Executor& executor;
+    Transport& transport;
+    const LeaderTable& leaders;
+    const ImageHolder& image;
+    const storage::LogStore& store;
+  };
+
+  /// `on_round` runs once a second and after each change of who can be heard.
+  StatusTeller(const Context& context, std::function<void()> on_round);
+
+  void Start();
+  void Stop();
+  /// This node became the ready leader of a group: the others hear of it within kGatherUs.
+  void OnReadyToLead(const LeaderHint& hint);
+  /// From now on the node is being stopped: it wants no leaderships.
+  void Drain();
+  /// A node was reached (again): it hears everything now.
+  void TellAll(NodeId to);
+
+ private:
+  static constexpr int64_t kFullUs = 1'000'000;
+  /// After a failover many groups change hands in one moment: they leave in one message.
+  static constexpr int64_t kGatherUs = 3'000;
+
+  void Round();
+  void TellNews();
+  NodeStatus Full() const;
+  void TellEveryone(const NodeStatus& status);
+
+  const Context context_;
+  const std::function<void()> on_round_;
+  std::vector<LeaderHint> news_;
+  bool draining_ = false;
+  bool stopped_ = true;
+};
+
+}  // namespace jangada::server
