@@ -103,18 +103,17 @@ Error ErrorFrom(const grpc::Status& status, bool reached_wire) {
   }
   switch (status.error_code()) {
     case grpc::StatusCode::UNAVAILABLE:
-      if (!reached_wire) {
-        return {ErrorCode::kUnavailable,
-                "The partition's leader cannot be reached just now; try again shortly."};
-      }
-      return {ErrorCode::kTimeout,
-              "The connection to the partition's leader broke before it answered: whether it was "
-              "done is "
-              "not known."};
     case grpc::StatusCode::DEADLINE_EXCEEDED:
     case grpc::StatusCode::CANCELLED:
+      if (!reached_wire) {
+        return {ErrorCode::kUnavailable,
+                "The partition's leader cannot be reached just now: nothing was done; try again "
+                "shortly."};
+      }
       return {ErrorCode::kTimeout,
-              "The partition's leader did not answer in time: whether it was done is not known."};
+              "The partition's leader did not answer, or the connection to it broke: whether it "
+              "was done is "
+              "not known."};
     case grpc::StatusCode::RESOURCE_EXHAUSTED:
       return {ErrorCode::kRecordTooLarge,
               "The message is too large to pass on to the partition's leader: " +

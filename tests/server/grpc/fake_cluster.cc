@@ -235,11 +235,11 @@ void FakeBroker::Produce(ProduceRequest request, Callback<Result<ProduceResult>>
       const std::lock_guard lock(mutex_);
       fail = fail_produce_;
     }
-    if (fail) {
-      if (auto error = fail(request)) return done(*error);
+    const auto error = fail ? fail(request) : std::nullopt;
+    if (!error) {
+      if (auto elsewhere = NotHere(request.where)) return done(*elsewhere);
     }
-    if (auto error = NotHere(request.where)) return done(*error);
-    auto result = cluster_.Append(request);
+    Result<ProduceResult> result = error ? Result<ProduceResult>(*error) : cluster_.Append(request);
     if (!hold_) return done(std::move(result));
     held_.push_back(
         [done = std::move(done), result = std::move(result)]() mutable { done(result); });

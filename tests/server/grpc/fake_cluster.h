@@ -81,7 +81,7 @@ class FakeBroker final : public Broker {
   // What goes wrong; set before the calls, or between them.
   /// Asked on the shard before each append; an error is answered in place of it.
   void FailProduce(std::function<std::optional<Error>(const ProduceRequest&)> fail);
-  /// Appends, but keeps the answers back until ReleaseAnswers.
+  /// Appends or fails, but keeps the answers back until ReleaseAnswers.
   void HoldAnswers(bool hold) { hold_ = hold; }
   void ReleaseAnswers();
   void SetDead(NodeId node);

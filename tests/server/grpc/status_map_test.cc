@@ -67,12 +67,14 @@ TEST_F(StatusMapTest, NotLeaderNamesTheLeaderAndItsAddress) {
   EXPECT_EQ(detail.partition(), 4);
 }
 
-TEST_F(StatusMapTest, BrokenConnectionIsUnknownUnlessNothingWasSent) {
-  const grpc::Status broken(grpc::StatusCode::UNAVAILABLE, "Socket closed");
-  EXPECT_EQ(ErrorFrom(broken, true).code, ErrorCode::kTimeout);
-  EXPECT_EQ(ErrorFrom(broken, false).code, ErrorCode::kUnavailable);
-  EXPECT_EQ(ErrorFrom(grpc::Status(grpc::StatusCode::DEADLINE_EXCEEDED, ""), false).code,
-            ErrorCode::kTimeout);
+TEST_F(StatusMapTest, SilenceOfTheLeaderIsUnknownUnlessNothingWasSent) {
+  for (const grpc::StatusCode code :
+       {grpc::StatusCode::UNAVAILABLE, grpc::StatusCode::DEADLINE_EXCEEDED,
+        grpc::StatusCode::CANCELLED}) {
+    const grpc::Status silent(code, "Socket closed");
+    EXPECT_EQ(ErrorFrom(silent, true).code, ErrorCode::kTimeout);
+    EXPECT_EQ(ErrorFrom(silent, false).code, ErrorCode::kUnavailable);
+  }
 }
 
 TEST_F(StatusMapTest, GarbageInPlaceOfADetailIsNoDetail) {
