@@ -1,6 +1,6 @@
 // LogStore: where the groups of a node keep their logs, hard states and checkpoints. One per node;
-// RocksLogStore is the real one, MemLogStore the tests' (it can crash). tests/storage/log_store_contract
-// runs against both.
+// RocksLogStore is the real one, MemLogStore the tests' (it can crash).
+// tests/storage/log_store_contract runs against both.
 //
 // Threads: Persist, Read and the searches may be called from any executor; `done` is posted to the
 // executor that the call names, never run inside the call. Writes of one group take effect in the
@@ -20,8 +20,9 @@
 
 namespace jangada::storage {
 
-/// Everything that a group's log folds into up to an index: from here a restart replays, and this is
-/// what a follower behind the trimmed prefix gets. Kilobytes, not gigabytes: records are not in it.
+/// Everything that a group's log folds into up to an index: from here a restart replays, and this
+/// is what a follower behind the trimmed prefix gets. Kilobytes, not gigabytes: records are not in
+/// it.
 struct Checkpoint {
   raft::SnapshotMeta meta;
   int64_t next_offset = 0;       // of the first record after meta.last
@@ -41,18 +42,21 @@ struct GroupWrite {
   /// First: everything the group ever had is removed (its topic is gone, or it will be refilled).
   bool erase = false;
   std::optional<raft::HardState> hard_state;
-  /// A checkpoint from the leader: replaces the checkpoint, and the log too unless keep_suffix (then the
-  /// entries after checkpoint.meta.last stay).
+  /// A checkpoint from the leader: replaces the checkpoint, and the log too unless keep_suffix
+  /// (then the entries after checkpoint.meta.last stay).
   struct Install {
     Checkpoint checkpoint;
     bool keep_suffix = false;
   };
   std::optional<Install> install;
-  /// Truncates from entries.front().index on, then appends. Indices are consecutive and join the log.
+  /// Truncates from entries.front().index on, then appends. Indices are consecutive and join the
+  /// log.
   std::vector<raft::Entry> entries;
-  /// A checkpoint of our own; replaces the older one. May be ahead of nothing: its last entry is on disk.
+  /// A checkpoint of our own; replaces the older one. May be ahead of nothing: its last entry is on
+  /// disk.
   std::optional<Checkpoint> checkpoint;
-  /// Entries below this index are dropped (0: none). REQUIRES: a checkpoint at or after trim_below - 1.
+  /// Entries below this index are dropped (0: none). REQUIRES: a checkpoint at or after trim_below
+  /// - 1.
   raft::Index trim_below = 0;
   /// The refill of a damaged group is complete: the mark that makes `damaged` true goes.
   bool clear_damaged = false;
@@ -63,13 +67,13 @@ struct GroupState {
   GroupId group;
   raft::HardState hard_state;
   std::optional<Checkpoint> checkpoint;
-  raft::Index first_index = 1;            // of the entries held
-  raft::Position last;                    // the last entry, or the checkpoint's position if none is held
-  int64_t end_offset = 0;                 // offset after the last entry
-  std::vector<raft::TermRun> terms;       // of the entries held
+  raft::Index first_index = 1;       // of the entries held
+  raft::Position last;               // the last entry, or the checkpoint's position if none is held
+  int64_t end_offset = 0;            // offset after the last entry
+  std::vector<raft::TermRun> terms;  // of the entries held
   std::vector<raft::MembershipAt> memberships;  // of the entries held
-  /// Entries below the last synced position are damaged or missing: this replica must not vote or lead
-  /// until refilled. The store has already cut the log before the damage. The mark is durable.
+  /// Entries below the last synced position are damaged or missing: this replica must not vote or
+  /// lead until refilled. The store has already cut the log before the damage. The mark is durable.
   bool damaged = false;
 };
 
@@ -79,13 +83,15 @@ struct OffsetAndTime {
   int64_t timestamp_ms = -1;
 };
 
-/// What retention needs to know, oldest first: a sparse row about every 64 KiB of log. The first row may
-/// begin below the first entry held (rows are trimmed whole); the last one is that of the open stretch.
+/// What retention needs to know, oldest first: a sparse row about every 64 KiB of log. The first
+/// row may begin below the first entry held (rows are trimmed whole); the last one is that of the
+/// open stretch.
 struct SparseRow {
   int64_t base_offset = 0;
   raft::Index index = 0;
   int64_t max_timestamp_ms = -1;  // over all records from the log's start up to the next row
-  int64_t bytes_before = 0;       // Entry::size() of all entries since the group was made, before this row's
+  int64_t bytes_before =
+      0;  // Entry::size() of all entries since the group was made, before this row's
 };
 
 class LogStore {
@@ -95,35 +101,38 @@ class LogStore {
   // ---- start ----
   /// Every group on the disk. Once, before the first write; blocks.
   virtual Result<std::vector<GroupState>> Load() = 0;
-  /// Groups may be missing altogether from what Load gave, because the disk lost them: a group made while
-  /// this is true is durably `damaged` from its first write on, since it may have voted and acknowledged
-  /// before. Ends with ForgetLostGroups, once the node has again made every group it is known to hold.
+  /// Groups may be missing altogether from what Load gave, because the disk lost them: a group made
+  /// while this is true is durably `damaged` from its first write on, since it may have voted and
+  /// acknowledged before. Ends with ForgetLostGroups, once the node has again made every group it
+  /// is known to hold.
   virtual bool may_have_lost_groups() const { return false; }
   virtual void ForgetLostGroups(Executor& reply_to, Callback<Status> done) = 0;
   /// What a restart would find of one group, so that its replica can start again in place after
-  /// kDataCorrupt. kNotFound: the store holds nothing of it. After every earlier write of the group.
+  /// kDataCorrupt. kNotFound: the store holds nothing of it. After every earlier write of the
+  /// group.
   virtual void Reload(GroupId group, Executor& reply_to, Callback<Result<GroupState>> done) = 0;
 
   // ---- write ----
   /// Atomic and synced before `done`. Writes of many groups and shards are merged into one sync.
-  /// An error is final: nothing is known of the disk any more and the node must stop (kIoError), except
-  /// two, after which nothing of this write was kept: kDiskFull (later writes may succeed; writes without
-  /// entries or checkpoints of a leader are never refused so), and kDataCorrupt (the group was found
-  /// damaged: restart its replica from Reload). Every entry's base_offset is assigned.
+  /// An error is final: nothing is known of the disk any more and the node must stop (kIoError),
+  /// except two, after which nothing of this write was kept: kDiskFull (later writes may succeed;
+  /// writes without entries or checkpoints of a leader are never refused so), and kDataCorrupt (the
+  /// group was found damaged: restart its replica from Reload). Every entry's base_offset is
+  /// assigned.
   virtual void Persist(GroupWrite write, Executor& reply_to, Callback<Status> done) = 0;
 
   // ---- read; answers are at most `max_bytes` but at least one entry, where there is one ----
-  /// Entries first..last, or a prefix of them. kNotFound: `first` was trimmed, or is not yet synced.
-  /// kDataCorrupt: an entry in the range fails its checks. The group is then marked damaged on disk, its log
-  /// is cut before the damage, and every write is refused until Reload.
+  /// Entries first..last, or a prefix of them. kNotFound: `first` was trimmed, or is not yet
+  /// synced. kDataCorrupt: an entry in the range fails its checks. The group is then marked damaged
+  /// on disk, its log is cut before the damage, and every write is refused until Reload.
   virtual void Read(GroupId group, raft::IndexRange range, size_t max_bytes, Executor& reply_to,
                     Callback<Result<std::vector<raft::Entry>>> done) = 0;
   /// From the kRecords entry that holds `offset` on, kRecords entries only, up to index `last`.
   /// Empty when no such entry exists up to `last`; kOffsetOutOfRange when it was trimmed.
   virtual void ReadOffset(GroupId group, int64_t offset, raft::Index last, size_t max_bytes,
-                          Executor& reply_to,
-                          Callback<Result<std::vector<raft::Entry>>> done) = 0;
-  /// The first record whose timestamp is at or after `timestamp_ms`, among entries up to index `last`.
+                          Executor& reply_to, Callback<Result<std::vector<raft::Entry>>> done) = 0;
+  /// The first record whose timestamp is at or after `timestamp_ms`, among entries up to index
+  /// `last`.
   virtual void FindTimestamp(GroupId group, int64_t timestamp_ms, raft::Index last,
                              Executor& reply_to, Callback<Result<OffsetAndTime>> done) = 0;
   virtual void ReadSparse(GroupId group, Executor& reply_to,

@@ -58,6 +58,9 @@ class LogWriter {
   Result<bool> ConfirmDamage(GroupId group, raft::Index index);
   Status ForgetLostGroups();
 
+  /// REQUIRES: on the writer's executor, or after it stopped.
+  bool has_failed() const { return failed_.has_value(); }
+
   bool lost_groups() const { return lost_groups_; }
   /// Bytes of entries that were trimmed or erased so far: their space returns when tables are
   /// compacted.

@@ -21,6 +21,10 @@ struct RocksDb {
   rocksdb::ColumnFamilyHandle* entries = nullptr;
   rocksdb::ColumnFamilyHandle* sparse = nullptr;
   rocksdb::ColumnFamilyHandle* meta = nullptr;
+  /// A write failed. Debian's librocksdb is built with assertions, and one of them ends the process
+  /// when a log file that met an error is closed: so the database is then left open until the
+  /// process ends, as it is to.
+  bool abandoned = false;
 
   RocksDb() = default;
   RocksDb(RocksDb&&) = default;

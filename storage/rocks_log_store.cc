@@ -73,6 +73,8 @@ struct RocksLogStore::Impl {
     }
   }
 
+  ~Impl() { db.abandoned = writer.has_failed(); }
+
   /// Readers take turns: a cold read of one group waits for few others, and their number is
   /// bounded.
   Executor& NextReader() { return *readers[next_reader++ % readers.size()]; }
