@@ -1,5 +1,6 @@
 #include "server/partition/log_reader.h"
 
+#include <algorithm>
 #include <utility>
 
 #include "base/check.h"
@@ -43,8 +44,15 @@ LogReader::Entries LogReader::InMemory(raft::IndexRange range, size_t max_bytes)
   return found;
 }
 
+/// At and beyond the first entry that is being written, the store may still hold what it replaces.
+raft::Index LogReader::LastInStore(raft::Index last) const {
+  return writing_.empty() ? last : std::min(last, writing_.front().entry.index - 1);
+}
+
 void LogReader::FromStore(raft::IndexRange range, size_t max_bytes,
                           Callback<Result<Entries>> done) {
+  range.last = LastInStore(range.last);
+  CHECK(!range.empty());  // else it is in memory
   store_.Read(group_, range, max_bytes, executor_, std::move(done));
 }
 
@@ -67,7 +75,7 @@ LogReader::Entries LogReader::OffsetInMemory(int64_t offset, raft::Index last,
 
 void LogReader::OffsetFromStore(int64_t offset, raft::Index last, size_t max_bytes,
                                 Callback<Result<Entries>> done) {
-  store_.ReadOffset(group_, offset, last, max_bytes, executor_, std::move(done));
+  store_.ReadOffset(group_, offset, LastInStore(last), max_bytes, executor_, std::move(done));
 }
 
 }  // namespace jangada::server

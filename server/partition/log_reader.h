@@ -35,7 +35,8 @@ class LogReader {
 
   /// Entries from range.first on, at most `max_bytes` but at least one. Empty: not in memory.
   Entries InMemory(raft::IndexRange range, size_t max_bytes) const;
-  /// From the store; the answer comes later.
+  /// From the store; the answer comes later. Only what is synced as the log has it now.
+  /// REQUIRES: range.first is not in memory.
   void FromStore(raft::IndexRange range, size_t max_bytes, Callback<Result<Entries>> done);
 
   /// kRecords entries from the one that holds `offset` on, up to index `last`. Empty: not in
@@ -49,6 +50,8 @@ class LogReader {
     raft::Entry entry;
     uint64_t number = 0;
   };
+
+  raft::Index LastInStore(raft::Index last) const;
 
   // Constant after construction.
   const GroupId group_;

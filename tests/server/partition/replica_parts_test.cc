@@ -6,11 +6,13 @@
 
 #include "server/partition/fetch_waiters.h"
 #include "server/partition/folded_state.h"
+#include "server/partition/log_reader.h"
 #include "server/partition/message_check.h"
 #include "server/partition/pending_proposals.h"
 #include "server/partition/read_barriers.h"
 #include "server/partition/trim.h"
 #include "server/partition/write_queue.h"
+#include "storage/entry_cache.h"
 #include "storage/mem_log_store.h"
 #include "tests/server/partition/virtual_world.h"
 
@@ -266,6 +268,33 @@ TEST_F(WriteQueueTest, ResetForgetsWhatWasNotAnswered) {
   Push({EntryAt(1, 2)}, 2);
   world_.RunFor(10'000);
   EXPECT_EQ(done_, (std::vector{2}));
+}
+
+// ---- where entries are read ----
+
+TEST_F(WriteQueueTest, EntriesThatAreBeingReplacedAreNeverReadFromTheStore) {
+  const auto record = [](raft::Index index, raft::Term term, const std::string& value) {
+    return raft::Entry{
+        index, term, raft::EntryType::kRecords, static_cast<int64_t>(index) - 1, 1, Bytes(value)};
+  };
+  Push({record(1, 1, "a"), record(2, 1, "b"), record(3, 1, "old")}, 1);
+  world_.RunFor(10'000);
+  storage::EntryCache cache(1);  // holds nothing
+  LogReader reader(GroupId(1), executor_, store_, cache);
+  const raft::Entry replacement = record(3, 2, "new");
+  reader.OnWriting({replacement}, 7);  // not synced, so the store holds the old one still
+
+  std::vector<raft::Entry> by_index;
+  std::vector<raft::Entry> by_offset;
+  reader.FromStore({1, 3}, 1 << 20, [&](auto read) { by_index = std::move(read).value(); });
+  reader.OffsetFromStore(0, 3, 1 << 20, [&](auto read) { by_offset = std::move(read).value(); });
+  world_.RunFor(10'000);
+  EXPECT_EQ(by_index, (std::vector{record(1, 1, "a"), record(2, 1, "b")}));
+  EXPECT_EQ(by_offset, by_index);
+  EXPECT_EQ(reader.InMemory({3, 3}, 1 << 20), std::vector{replacement});
+  EXPECT_EQ(reader.OffsetInMemory(2, 3, 1 << 20), std::vector{replacement});
+  reader.OnSynced(7);
+  EXPECT_TRUE(reader.InMemory({3, 3}, 1 << 20).empty());
 }
 
 // ---- waiting fetches ----
