@@ -3,6 +3,7 @@
 #include <spdlog/spdlog.h>
 
 #include <algorithm>
+#include <limits>
 #include <list>
 #include <utility>
 
@@ -58,6 +59,7 @@ struct Controller::Impl : std::enable_shared_from_this<Controller::Impl> {
   int64_t producer_ids_end = 0;
   bool block_asked = false;
   bool registered = false;
+  uint64_t replay_until = std::numeric_limits<uint64_t>::max();  // until Start: nothing is current
   bool stopped = false;
 
   int64_t Now() const { return context.executor.NowUs(); }
@@ -242,17 +244,15 @@ void Controller::Start(ControllerGroup& group, ControllerMachine& machine) {
   impl_->group = &group;
   impl_->leader =
       std::make_unique<ControllerLeader>(impl_->options, impl_->context, group, machine);
+  impl_->replay_until = group.status().last.index;
   impl_->router->Attach(group, *impl_->leader);
   impl_->ArmChores();
-  if (impl_->registered) return;
   impl_->Register([impl = impl_.get()](Status status) {
     if (!status.ok() && status.error().code == ErrorCode::kPermissionDenied) {
       impl->context.host.OnRefused(status.error());
     }
   });
 }
-
-void Controller::Register(Callback<Status> done) { impl_->Register(std::move(done)); }
 
 void Controller::Stop() { impl_->Stop(); }
 
@@ -370,6 +370,10 @@ void Controller::OnPeerCall(NodeId from, const PeerCall& call, Callback<Result<B
     reply(request::EncodeAnswer(answer));
   });
 }
+
+Uuid Controller::disk_id() const { return impl_->options.self.disk_id; }
+
+uint64_t Controller::replay_until() const { return impl_->replay_until; }
 
 bool Controller::registered() const { return impl_->registered; }
 

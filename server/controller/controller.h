@@ -59,7 +59,7 @@ class ControllerHost {
   virtual void OnRefused(const Error& error) = 0;
 };
 
-class Controller final : public MachineListener, public SettleReporter {
+class Controller final : public MachineListener, public ReconcilerFront {
  public:
   struct Options {
     NodeInfo self;  // as it registers
@@ -81,11 +81,6 @@ class Controller final : public MachineListener, public SettleReporter {
   ~Controller() override;
   Controller(const Controller&) = delete;
   Controller& operator=(const Controller&) = delete;
-
-  /// Registers this node with a cluster that it joins, before it has a replica of group 0: only
-  /// asks others. Goes on until it is done; kPermissionDenied: the cluster refuses it, the process
-  /// must end.
-  void Register(Callback<Status> done);
 
   /// Group 0's replica runs: registers this node in the background and serves from here on. `group`
   /// and `machine` must outlive the controller; their pending calls end (Replica::Stop) before it
@@ -117,10 +112,12 @@ class Controller final : public MachineListener, public SettleReporter {
   /// Who leads group 0, as far as its replica here knows.
   std::optional<NodeId> leader() const;
 
-  // ---- MachineListener, SettleReporter ----
+  // ---- MachineListener, ReconcilerFront ----
   void OnImage(ClusterImagePtr image) override;
   void OnLeading(bool ready) override;
   void OnCannotFold(const Error& error) override;
+  Uuid disk_id() const override;
+  uint64_t replay_until() const override;
   void ReportSettled(GroupId group, uint64_t revision, Callback<Status> done) override;
 
   struct Impl;

@@ -97,7 +97,8 @@ struct FoundingFound {
   std::vector<FounderDisk> founders;
   Uuid cluster_id;
 };
-/// Register with the cluster, then start group 0 without members and wait to be made a learner.
+/// Register this disk with the cluster, then start group 0 without members and wait to be made a
+/// learner.
 struct FoundingJoin {
   Uuid cluster_id;
 };
@@ -143,9 +144,9 @@ class FoundingDriver {
   ~FoundingDriver();
 
   /// `done` once, perhaps inside the call, with the identity as it is stored now. `founding` not
-  /// empty: group 0 starts with those voters. Empty: the node joins; it must register
-  /// (Controller::Register) before it starts group 0. An error (kPermissionDenied, or the store's)
-  /// must end the process.
+  /// empty: group 0 starts with those voters. Empty: this disk is registered with the cluster, and
+  /// group 0 starts without members. An error (kPermissionDenied, or the store's) must end the
+  /// process.
   void Start(Callback<Result<NodeIdentity>> done);
 
   struct Impl;

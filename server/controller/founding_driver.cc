@@ -5,17 +5,31 @@
 #include <utility>
 
 #include "server/controller/founding.h"
+#include "server/controller/request_router.h"
 
 namespace jangada::server {
+namespace {
+
+constexpr int64_t kRegisterPatienceUs = 5'000'000;
+
+std::vector<NodeId> NodesOf(const std::vector<Founder>& founders) {
+  std::vector<NodeId> nodes;
+  for (const Founder& founder : founders) nodes.push_back(founder.node);
+  return nodes;
+}
+
+}  // namespace
 
 struct FoundingDriver::Impl : std::enable_shared_from_this<FoundingDriver::Impl> {
   Impl(Executor& executor, Transport& transport, IdentityStore& store, NodeIdentity self,
-       std::vector<Founder> founders)
+       const std::vector<Founder>& founders)
       : executor(executor),
         transport(transport),
         store(store),
         identity(self),
-        founding(std::move(self), std::move(founders)) {}
+        founding(std::move(self), founders),
+        router(std::make_shared<RequestRouter>(identity.node, NodesOf(founders), executor,
+                                               transport)) {}
 
   // Constant after construction.
   Executor& executor;
@@ -32,6 +46,8 @@ struct FoundingDriver::Impl : std::enable_shared_from_this<FoundingDriver::Impl>
   std::map<NodeId, ProbeAnswer> answers;
   Executor::TimerId timer = 0;
   int64_t last_log_us = 0;
+  std::shared_ptr<RequestRouter> router;  // to register when joining
+  bool joining = false;
   bool finished = false;
 
   void StartRound();
@@ -40,7 +56,8 @@ struct FoundingDriver::Impl : std::enable_shared_from_this<FoundingDriver::Impl>
   void DecideRound();
   void Finish(Result<NodeIdentity> result);
   void FinishFound(FoundingFound found);
-  void FinishJoin(const FoundingJoin& join);
+  void Register(const FoundingJoin& join);
+  void SaveCluster(const Uuid& cluster_id);
 };
 
 void FoundingDriver::Impl::StartRound() {
@@ -91,6 +108,7 @@ void FoundingDriver::Impl::OnRoundTimer() {
 
 void FoundingDriver::Impl::DecideRound() {
   decided_round = true;
+  if (joining) return;
   FoundingDecision decision = founding.DecideRound(answers);
   if (const auto* wait = std::get_if<FoundingWait>(&decision)) {
     const int64_t now_us = executor.NowUs();
@@ -101,7 +119,7 @@ void FoundingDriver::Impl::DecideRound() {
     return;
   }
   if (auto* refuse = std::get_if<FoundingRefuse>(&decision)) return Finish(refuse->error);
-  if (auto* join = std::get_if<FoundingJoin>(&decision)) return FinishJoin(*join);
+  if (auto* join = std::get_if<FoundingJoin>(&decision)) return Register(*join);
   FinishFound(std::get<FoundingFound>(std::move(decision)));
 }
 
@@ -114,16 +132,36 @@ void FoundingDriver::Impl::FinishFound(FoundingFound found) {
   spdlog::info("founding a cluster node={} founders={}", identity.node.value(),
                identity.founding.size());
   if (found.cluster_id.IsZero()) return Finish(identity);
-  FinishJoin({found.cluster_id});
+  SaveCluster(found.cluster_id);
 }
 
-void FoundingDriver::Impl::FinishJoin(const FoundingJoin& join) {
-  if (const Status saved = store.SaveCluster(join.cluster_id); !saved.ok()) {
+/// The answers may be stale; the controller's log is not. Only a disk that it took for this node's
+/// may answer to the node's name in any group. Where it listens, the node says when it runs.
+void FoundingDriver::Impl::Register(const FoundingJoin& join) {
+  joining = true;
+  NodeInfo self;
+  self.id = identity.node;
+  self.disk_id = identity.disk_id;
+  router->Submit(request::RegisterNode{{}, self}, kRegisterPatienceUs,
+                 [weak = weak_from_this(), join](const request::Answer& answer) {
+                   auto self = weak.lock();
+                   if (!self || self->finished) return;
+                   if (!answer.error) return self->SaveCluster(join.cluster_id);
+                   if (*answer.error == ErrorCode::kPermissionDenied) {
+                     return self->Finish(Error{*answer.error, answer.message});
+                   }
+                   spdlog::info("waiting to register node={} reason=\"{}\"",
+                                self->identity.node.value(), answer.message);
+                   self->joining = false;  // the next round asks again
+                 });
+}
+
+void FoundingDriver::Impl::SaveCluster(const Uuid& cluster_id) {
+  if (const Status saved = store.SaveCluster(cluster_id); !saved.ok()) {
     return Finish(saved.error());
   }
-  identity.cluster_id = join.cluster_id;
-  spdlog::info("joining cluster node={} cluster={}", identity.node.value(),
-               join.cluster_id.ToString());
+  identity.cluster_id = cluster_id;
+  spdlog::info("joining cluster node={} cluster={}", identity.node.value(), cluster_id.ToString());
   Finish(identity);
 }
 
@@ -141,6 +179,7 @@ FoundingDriver::FoundingDriver(Executor& executor, Transport& transport, Identit
 FoundingDriver::~FoundingDriver() {
   if (impl_->finished) return;
   impl_->finished = true;
+  impl_->router->Stop();
   impl_->executor.Cancel(impl_->timer);
 }
 

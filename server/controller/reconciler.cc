@@ -129,8 +129,8 @@ void Reconciler::Impl::Round() {
 
 void Reconciler::Impl::OnImage(ClusterImagePtr next) {
   const NodeInfo* self = next->FindNode(options.self);
-  if (self == nullptr || self->disk_id != options.disk_id) return;
-  if (next->version < options.replay_until) return;
+  if (self == nullptr || self->disk_id != context.settle.disk_id()) return;
+  if (next->version < context.settle.replay_until()) return;
   const ClusterImagePtr before = acted ? std::exchange(image, next) : image;
   image = std::move(next);
   acted = true;

@@ -45,10 +45,18 @@ class ReplicaHost {
   virtual void TransferLeadership(GroupId group, NodeId to, Callback<Status> done) = 0;
 };
 
-/// Tells the controller's leader that the group's membership is as desired (Controller does it).
-class SettleReporter {
+/// What the reconciler needs of the controller's front; Controller is it.
+class ReconcilerFront {
  public:
-  virtual ~SettleReporter() = default;
+  virtual ~ReconcilerFront() = default;
+  /// This node's disk. Images in which it has another one are of a past that this disk had no part
+  /// in.
+  virtual Uuid disk_id() const = 0;
+  /// Last index of group 0's log on this disk when the node started. Images before it are replayed
+  /// history: what this node did then must not be done again (a group that it erased must not be
+  /// bootstrapped).
+  virtual uint64_t replay_until() const = 0;
+  /// Tells the controller's leader that the group's committed membership is the desired one.
   virtual void ReportSettled(GroupId group, uint64_t revision, Callback<Status> done) = 0;
 };
 
@@ -56,12 +64,6 @@ class Reconciler {
  public:
   struct Options {
     NodeId self;
-    Uuid disk_id;  // images in which this node has another disk are of a past that this disk didn't
-                   // see
-    /// Last index of group 0's log on this disk when the node started. Images before it are
-    /// replayed history: what this node did then must not be done again (a group that it erased
-    /// must not be bootstrapped).
-    uint64_t replay_until = 0;
     int64_t round_us = 250'000;             // between two looks at unsettled groups
     int64_t preferred_live_us = 3'000'000;  // a preferred leader must have been back for this long
     size_t transfers_per_round = 4;         // leaderships handed back at most
@@ -72,7 +74,7 @@ class Reconciler {
     Transport& transport;
     const Liveness& liveness;
     ReplicaHost& host;
-    SettleReporter& settle;
+    ReconcilerFront& settle;
   };
 
   /// `on_disk`: every partition group that the store holds. None of them runs yet: the reconciler

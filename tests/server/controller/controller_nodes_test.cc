@@ -1,6 +1,7 @@
 // ControllerLeader's chores: nodes that found, register, come, go and return with another disk.
 #include "controller_fixture.h"
 #include "gtest/gtest.h"
+#include "server/controller/founding.h"
 #include "server/controller/requests.h"
 
 namespace jangada::server {
@@ -117,16 +118,56 @@ TEST_F(ControllerTest, ARefusedRegistrationStopsTheNode) {
   EXPECT_NE(node(4).refused->message.find("jangada node add 4"), std::string::npos);
 }
 
-TEST_F(ControllerTest, ANewNodeCanRegisterBeforeItHasAReplicaOfTheController) {
+TEST_F(ControllerTest, ANewNodeJoinsOnlyWhenTheLogTookItsDisk) {
   BootThree();
   ASSERT_TRUE(
       Wait([&](auto done) { node(1).controller->AddNode(NodeId(4), std::move(done)); }).ok());
-  nodes_[4] = std::make_unique<TestNode>(4, executor_, network_, log_, ready_);
-  const Status registered = Wait([&](auto done) { node(4).controller->Register(std::move(done)); });
-  ASSERT_TRUE(registered.ok()) << registered.error();
+  // Answers say "admitted"; meanwhile the log took another disk for node 4.
+  struct Store final : IdentityStore {
+    Status SaveFounding(const std::vector<FounderDisk>&) override { return {}; }
+    Status SaveCluster(const Uuid& id) override {
+      cluster_id = id;
+      return {};
+    }
+    Uuid cluster_id;
+  };
+  const auto join = [&](const Uuid& disk, Store& store) {
+    FakeTransport transport(NodeId(4), network_);
+    std::vector<Founder> founders;
+    for (const int id : {1, 2, 3}) founders.push_back({NodeId(id), PeerEndpoint(id)});
+    const ClusterImagePtr stale = node(1).image;
+    for (const int id : {1, 2, 3}) {
+      network_.SetHandler(
+          NodeId(id), [&, id, stale](NodeId from, const PeerCall& call, auto reply) {
+            if (call.method != kFoundingProbe) {
+              return node(id).controller->OnPeerCall(from, call, std::move(reply));
+            }
+            ClusterImage image = *stale;
+            image.nodes[NodeId(4)].disk_id = Uuid();
+            const auto question = DecodeProbeQuestion(call.payload.view());
+            reply(EncodeProbeAnswer(
+                AnswerProbe({NodeId(id), DiskOf(id), {}, Uuid()}, founders, &image, *question)));
+          });
+    }
+    std::optional<Result<NodeIdentity>> result;
+    FoundingDriver driver(executor_, transport, store, {NodeId(4), disk, {}, Uuid()}, founders);
+    driver.Start([&](auto decided) { result = std::move(decided); });
+    RunForSeconds(3);
+    return result.value_or(Error{ErrorCode::kInternal, "never decided"});
+  };
+  Store first;
+  const auto joined = join(DiskOf(4), first);
+  ASSERT_TRUE(joined.ok()) << joined.error();
+  EXPECT_EQ(first.cluster_id, node(1).image->cluster_id);
   EXPECT_EQ(node(1).image->FindNode(NodeId(4))->disk_id, DiskOf(4));
   RunForSeconds(2);
   EXPECT_EQ(log_.membership.learners, Nodes({4}));
+
+  Store second;
+  const auto refused = join(MakeUuid(99), second);
+  ASSERT_FALSE(refused.ok());
+  EXPECT_EQ(refused.error().code, ErrorCode::kPermissionDenied);
+  EXPECT_TRUE(second.cluster_id.IsZero()) << "nothing is stored of a cluster that refuses it";
 }
 
 TEST_F(ControllerTest, ANodeCanRegisterOnlyItself) {

@@ -84,13 +84,20 @@ class FakeHost final : public ReplicaHost {
   Executor& executor_;
 };
 
-class FakeSettle final : public SettleReporter {
+class FakeSettle final : public ReconcilerFront {
  public:
+  explicit FakeSettle(int self) : self_(self) {}
+  Uuid disk_id() const override { return DiskOf(self_); }
+  uint64_t replay_until() const override { return replayed; }
   void ReportSettled(GroupId group, uint64_t revision, Callback<Status> done) override {
     reports.emplace_back(group, revision);
     done(Status());
   }
   std::vector<std::pair<GroupId, uint64_t>> reports;
+  uint64_t replayed = 0;
+
+ private:
+  int self_;
 };
 
 using Log = std::vector<std::string>;
@@ -101,8 +108,7 @@ class ReconcilerTest : public testing::Test {
   void Make(std::vector<GroupId> on_disk = {}, uint64_t replay_until = 0) {
     Reconciler::Options options;
     options.self = NodeId(1);
-    options.disk_id = DiskOf(1);
-    options.replay_until = replay_until;
+    settle_.replayed = replay_until;
     reconciler_ = std::make_unique<Reconciler>(
         options, Reconciler::Context{executor_, transport_, liveness_, host_, settle_},
         std::move(on_disk));
@@ -133,7 +139,7 @@ class ReconcilerTest : public testing::Test {
   FakeTransport transport_{NodeId(1), network_};
   Liveness liveness_{NodeId(1)};
   FakeHost host_{1, executor_};
-  FakeSettle settle_;
+  FakeSettle settle_{1};
   ClusterImage image_ = MakeCluster({1, 2, 3});
   std::unique_ptr<Reconciler> reconciler_;
 };
@@ -321,10 +327,9 @@ class RetiredReplicaTest : public ReconcilerTest {
     host_.TakeLog();
     Reconciler::Options options;
     options.self = NodeId(2);
-    options.disk_id = DiskOf(2);
     leader_ = std::make_unique<Reconciler>(
         options,
-        Reconciler::Context{executor_, leader_transport_, liveness_, leader_host_, settle_},
+        Reconciler::Context{executor_, leader_transport_, liveness_, leader_host_, leader_settle_},
         std::vector<GroupId>());
     for (const int id : {2, 3}) {
       network_.SetHandler(NodeId(id), [this](NodeId from, const PeerCall& call, auto reply) {
@@ -337,6 +342,7 @@ class RetiredReplicaTest : public ReconcilerTest {
 
   FakeTransport leader_transport_{NodeId(2), network_};
   FakeHost leader_host_{2, executor_};
+  FakeSettle leader_settle_{2};
   std::unique_ptr<Reconciler> leader_;
 };
 
