@@ -1,10 +1,5 @@
-<<<<<<< HEAD
 // FoundingDriver: asks the founders round after round on an executor, until Founding decides, and
 // stores the decision before anybody acts on it.
-=======
-// FoundingDriver: asks every founder what it is, round after round, and carries out what Founding
-// decides. Runs on the executor that it was given.
->>>>>>> be537f2 (Quieten the lint where it cannot see)
 #include <spdlog/spdlog.h>
 
 #include <utility>

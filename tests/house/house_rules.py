@@ -170,8 +170,9 @@ def check_bans(path, text):
     """What is banned, with its replacement."""
     if not path.endswith(CODE):
         return
-    # A private constructor is beyond std::make_unique; owned at once is good enough.
-    code = re.sub(r"(\bunique_ptr<[^;{}]*\()new\b", r"\1own", strip_comments_and_strings(text))
+    # A private constructor is beyond std::make_unique; owned at once, or kept for ever, is good enough.
+    code = re.sub(r"(\bunique_ptr<[^;{}]*\(|\bstatic\b[^;{}]*=\s*)new\b", r"\1own",
+                  strip_comments_and_strings(text))
     for pattern, instead, where, exceptions in BANS:
         if not under(path, where) or under(path, exceptions):
             continue
