@@ -14,7 +14,6 @@ MAX_LINES = 500
 # Files that may be longer, with the reason.
 LONG_FILES = {
     "tests/raft/cluster.cc": "the language of the scenarios: every command in one place",
-    "tests/raft/raft_rules_test.cc": "one test a rule of the paper, one after the other",
 }
 
 # ---- what may include what (ARCHITECTURE.md, "Rooms"); the longest matching folder decides ----
