@@ -143,7 +143,12 @@ void Raft::AfterVote() {
   if (auto* pre_candidate = std::get_if<PreCandidateState>(&role_)) {
     const VoteOutcome outcome = CountVotes(membership(), pre_candidate->votes);
     if (outcome == VoteOutcome::kWon) BecomeCandidate(/*transfer=*/false);
-    if (outcome == VoteOutcome::kLost) BecomeFollower(hard_state_.term, std::nullopt);
+    if (outcome != VoteOutcome::kLost) return;
+    BecomeFollower(hard_state_.term, std::nullopt);
+    // The others may only not have noticed yet that the leader is gone: one more try soon.
+    if (!suspect_.has_value()) return;
+    suspect_.reset();
+    CampaignWithin(options_.election_ticks / kRetryShare);
   } else if (auto* candidate = std::get_if<CandidateState>(&role_)) {
     const VoteOutcome outcome = CountVotes(membership(), candidate->votes);
     if (outcome == VoteOutcome::kWon) BecomeLeader();

@@ -36,6 +36,7 @@ FollowerState& Raft::Follow(const Message& from_leader) {
     follower = std::get_if<FollowerState>(&role_);
   }
   if (!follower->leader.has_value()) follower->leader = from_leader.from;
+  suspect_.reset();
   CHECK_EQ(*follower->leader, from_leader.from);
   follower->heard_at = now_;
   ResetElectionTimer();

@@ -45,6 +45,8 @@ class Progress {
   // ---- what the peer says ----
   /// Any message of this term from it.
   void Heard(Ticks now);
+  /// The leader itself could not listen for so long.
+  void Forgive(Ticks ticks) { heard_at_ += ticks; }
   void ReadAcknowledged(uint64_t read_id);
   /// Returns whether match grew.
   bool Accepted(Index match, Ticks now);

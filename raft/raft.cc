@@ -91,9 +91,10 @@ Raft::Raft(const Options& options, Restored restored, Ticks now)
 // ---- time ----
 
 void Raft::Tick(Ticks now) {
-  now_ = std::max(now_, now);
+  const Ticks passed = now > now_ ? now - now_ : 0;
+  now_ += passed;
   if (leading() != nullptr) {
-    TickLeader();
+    TickLeader(passed);
   } else {
     TickElection();
   }
@@ -170,14 +171,14 @@ void Raft::Send(NodeId to, decltype(Message::body) body) {
   next_.messages.push_back(MakeMessage(to, std::move(body)));
 }
 
-/// Leaves once the hard state and entries of the same Ready are synced. What is promised may have
-/// left in an earlier Ready whose sync is still under way, so the hard state is written with it
-/// once more.
+/// Leaves once the hard state and entries of the same Ready are synced.
 void Raft::SendDurably(NodeId to, decltype(Message::body) body) {
-  hard_state_dirty_ = true;
+  CHECK(hard_state_dirty_);
   next_.messages_after_persist.push_back(MakeMessage(to, std::move(body)));
 }
 
+/// Written even if it is the same: a repeated vote must wait for a sync too, because the first one
+/// may still be under way in an earlier Ready.
 void Raft::SetHardState(HardState next) {
   CHECK_GE(next.term, hard_state_.term);
   hard_state_ = next;
@@ -274,6 +275,7 @@ Ready Raft::TakeReady() {
 bool Raft::IsLeader() const { return leading() != nullptr; }
 Term Raft::term() const { return hard_state_.term; }
 Index Raft::commit() const { return log_.commit(); }
+Index Raft::durable() const { return log_.durable(); }
 std::optional<NodeId> Raft::leader() const { return CurrentRole().leader; }
 
 SnapshotMeta Raft::SnapshotAt(Index index) const {

@@ -146,6 +146,7 @@ class Raft {
   bool IsLeader() const;
   Term term() const;
   Index commit() const;
+  Index durable() const;
   std::optional<NodeId> leader() const;
   /// Term of a retained entry (or of the trimmed prefix's last); nullopt outside.
   std::optional<Term> TermAt(Index index) const { return log_.terms().TermAt(index); }
@@ -228,7 +229,8 @@ class Raft {
   const LeaderState* leading() const { return std::get_if<LeaderState>(&role_); }
   void BecomeLeader();
   void StepDown();
-  void TickLeader();
+  void TickLeader(Ticks passed);
+  void ForgiveSilence(Ticks passed);
   bool HeardQuorum() const;
   void SendHeartbeats();
   void OrderAppends(LeaderState& leader);

@@ -39,7 +39,16 @@ void Raft::StepDown() { BecomeFollower(hard_state_.term, std::nullopt); }
 
 // ---- time ----
 
-void Raft::TickLeader() {
+/// A process that was itself stopped or starved heard nobody meanwhile, and knows nothing of the
+/// others by that: their answers may be waiting right behind this call. What it may do meanwhile is
+/// bound by its followers' votes and answers, not by its clock.
+void Raft::ForgiveSilence(Ticks passed) {
+  if (passed <= 2 * options_.heartbeat_ticks) return;
+  for (auto& [node, peer] : leading()->peers) peer.progress.Forgive(passed);
+}
+
+void Raft::TickLeader(Ticks passed) {
+  ForgiveSilence(passed);
   LeaderState& leader = *leading();
   // Heartbeats of a leader whose disk hangs would keep a group without progress alive.
   if (IsDiskStalled(options_.disk_stall_ticks)) return NameSuccessor();

@@ -221,6 +221,20 @@ TEST(RaftPaper, CandidatesOwnVoteIsSyncedBeforeItAsksOrCounts) {
   EXPECT_TRUE(solo.raft.IsLeader());
 }
 
+TEST(RaftPaper, SyncOfAnEarlierWriteDoesNotMakeTheOwnVoteCount) {
+  Solo solo(Founder(3));
+  solo.Step(2, 1, AppendRequest{.entries = {MakeEntry(1, 1)}});
+  solo.Take();
+  const uint64_t earlier = solo.unsynced;
+  solo.Step(2, 1, TimeoutNow{});
+  solo.Take();
+  solo.Step(3, 2, VoteReply{.granted = true});
+  solo.raft.OnPersisted(earlier);
+  EXPECT_FALSE(solo.raft.IsLeader());
+  solo.Sync();
+  EXPECT_TRUE(solo.raft.IsLeader());
+}
+
 TEST(RaftPaper, VoteSurvivesARestart) {
   Solo solo(Founder(3, {}, {4, NodeId(2)}));
   solo.Step(3, 4, VoteRequest{.last = {9, 4}});

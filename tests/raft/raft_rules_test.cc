@@ -74,6 +74,29 @@ TEST(RaftRules, LeaderThatHearsNoMajorityStepsDownWithinAnElectionTimeout) {
   EXPECT_EQ(solo.raft.term(), 1u) << "stepping down needs no new term";
 }
 
+TEST(RaftRules, LeaderThatWasItselfStoppedGivesItsFollowersTimeToAnswer) {
+  Solo solo(Founder(3));
+  solo.Lead(3);
+  solo.now = 10'000;
+  solo.raft.Tick(solo.now);
+  EXPECT_TRUE(solo.raft.IsLeader()) << "their answers may wait right behind this call";
+  solo.Pass(60);
+  EXPECT_FALSE(solo.raft.IsLeader()) << "there were none";
+}
+
+TEST(RaftRules, FollowerThatNoticedTheLeadersEndFirstAsksAgainSoon) {
+  Solo solo(Founder(3));
+  solo.Step(2, 1, Heartbeat{});
+  solo.raft.OnUnreachable(NodeId(2));
+  solo.Pass(4);
+  ASSERT_EQ(solo.raft.status().role, Role::kPreCandidate);
+  solo.Step(3, 1, VoteReply{.pre_vote = true});
+  ASSERT_EQ(solo.raft.status().role, Role::kFollower);
+  EXPECT_LE(solo.raft.NextDue(), solo.now + 10);
+  solo.Step(2, 1, Heartbeat{});  // it was not the end
+  EXPECT_GE(solo.raft.NextDue(), solo.now + 50);
+}
+
 TEST(RaftRules, OneWayPartitionKeepsOneLeaderAtATime) {
   Cluster cluster;
   cluster.Found({1, 2, 3});
