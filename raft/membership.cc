@@ -86,6 +86,8 @@ std::optional<Membership> DecodeMembership(std::string_view bytes) {
       !ReadNodes(&in, &membership.learners) || !in.AtEnd()) {
     return std::nullopt;
   }
+  // One membership has one encoding: no overlong varints, no ids beyond 32 bits.
+  if (EncodeMembership(membership).view() != bytes) return std::nullopt;
   return membership;
 }
 

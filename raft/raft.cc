@@ -46,12 +46,12 @@ TermHistory RestoreTerms(const Restored& restored) {
   return TermHistory(base, std::move(runs), restored.last.index);
 }
 
+/// The snapshot's, and those of later entries. (A replica that joined late may have a snapshot from
+/// before it met a configuration at all.)
 MembershipHistory RestoreMemberships(const Restored& restored) {
   MembershipHistory history(restored.snapshot.membership);
   for (const MembershipAt& at : restored.memberships) {
-    if (at.index > restored.snapshot.last.index && at.index <= restored.last.index) {
-      history.Append(at);
-    }
+    if (at.index > history.InForce().index && at.index <= restored.last.index) history.Append(at);
   }
   return history;
 }
