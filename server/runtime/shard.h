@@ -49,6 +49,10 @@ class Shard final : public Executor {
   static constexpr int kDeferRounds =
       16;  // deferred tasks may defer; then the turn ends all the same
 
+  /// On the shard's thread, or after the thread has ended: then whoever takes the house down owns
+  /// it.
+  bool MayTouch() const { return IsCurrent() || !thread_.joinable(); }
+
   void Run();
   void EndTurn();
   void ArmTimer();

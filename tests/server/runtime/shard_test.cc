@@ -114,6 +114,15 @@ TEST(Shard, ACancelledTimerDoesNotFire) {
   EXPECT_FALSE(fired);
 }
 
+TEST(Shard, WhatOutlivesTheThreadMayStillCancelItsTimers) {
+  Shard shard("test");
+  shard.Start();
+  Executor::TimerId timer = 0;
+  RunOn(shard, [&] { timer = shard.After(60'000'000, [] {}); });
+  shard.Stop();
+  shard.Cancel(timer);
+}
+
 TEST(Shard, StopDestroysWhatWasNotRun) {
   const auto witness = std::make_shared<int>(0);
   {
