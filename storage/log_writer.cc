@@ -130,6 +130,7 @@ Status LogWriter::CommitBatch() {
   const rocksdb::Status status = context_.db.db->Write(synced, &batch_);
   batch_.Clear();
   if (!status.ok()) {
+    met_io_error_ = status.IsIOError();
     failed_ = Error{ErrorCode::kIoError,
                     "writing to the store failed, so nothing is known of the disk "
                     "any more and the node must stop: " +
@@ -138,7 +139,10 @@ Status LogWriter::CommitBatch() {
     return *failed_;
   }
   ReachCrashPoint(kCrashAfterSync);
-  if (const Status noted = context_.mark.Note(context_.db.db->GetLatestSequenceNumber());
+  const ManifestLength manifest = context_.db.manifest_grew->exchange(false)
+                                      ? context_.db.Manifest()
+                                      : context_.mark.manifest();
+  if (const Status noted = context_.mark.Note(context_.db.db->GetLatestSequenceNumber(), manifest);
       !noted.ok()) {
     failed_ = noted.error();
     return *failed_;

@@ -59,7 +59,7 @@ class LogWriter {
   Status ForgetLostGroups();
 
   /// REQUIRES: on the writer's executor, or after it stopped.
-  bool has_failed() const { return failed_.has_value(); }
+  bool met_io_error() const { return met_io_error_; }
 
   bool lost_groups() const { return lost_groups_; }
   /// Bytes of entries that were trimmed or erased so far: their space returns when tables are
@@ -102,6 +102,7 @@ class LogWriter {
   std::vector<GroupId> touched_;  // by the batch
   std::vector<Waiting> waiting_;
   std::optional<Error> failed_;
+  bool met_io_error_ = false;
 
   // Written by the writer's executor, read by any.
   std::atomic<bool> lost_groups_;

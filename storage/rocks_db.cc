@@ -9,8 +9,10 @@
 #include <spdlog/spdlog.h>
 #include <unistd.h>
 
+#include <charconv>
 #include <cstdio>
 #include <filesystem>
+#include <string_view>
 #include <system_error>
 #include <utility>
 #include <vector>
@@ -33,11 +35,18 @@ constexpr int kOpenFiles = 1024;
 /// A file beside the database that says: some of its files were found unreadable while it ran.
 fs::path SuspectFile(const std::string& path) { return fs::path(path) / "suspect"; }
 
-/// RocksDB has met damage in a background job. It refuses writes from here on, so the node stops.
-class DamageListener final : public rocksdb::EventListener {
+/// Hears from RocksDB's background threads. After damage it refuses writes, so the node stops.
+class Listener final : public rocksdb::EventListener {
  public:
-  explicit DamageListener(std::string path) : path_(std::move(path)) {}
+  Listener(std::string path, std::shared_ptr<std::atomic<bool>> manifest_grew)
+      : path_(std::move(path)), manifest_grew_(std::move(manifest_grew)) {}
 
+  void OnFlushCompleted(rocksdb::DB*, const rocksdb::FlushJobInfo&) override {
+    *manifest_grew_ = true;
+  }
+  void OnCompactionCompleted(rocksdb::DB*, const rocksdb::CompactionJobInfo&) override {
+    *manifest_grew_ = true;
+  }
   void OnBackgroundError(rocksdb::BackgroundErrorReason, rocksdb::Status* status) override {
     spdlog::error("the store failed in the background error=\"{}\"", status->ToString());
     if (status->IsCorruption()) MarkSuspect(path_);
@@ -45,6 +54,7 @@ class DamageListener final : public rocksdb::EventListener {
 
  private:
   const std::string path_;
+  const std::shared_ptr<std::atomic<bool>> manifest_grew_;
 };
 
 /// Some file systems (tmpfs before Linux 6.6) refuse it.
@@ -56,7 +66,8 @@ bool HasDirectIo(const std::string& path) {
   return file >= 0;
 }
 
-rocksdb::DBOptions DatabaseOptions(const RocksOptions& options, bool is_new) {
+rocksdb::DBOptions DatabaseOptions(const RocksOptions& options, bool is_new,
+                                   std::shared_ptr<std::atomic<bool>> manifest_grew) {
   rocksdb::DBOptions db;
   db.create_if_missing = is_new;
   db.create_missing_column_families = is_new;
@@ -80,7 +91,7 @@ rocksdb::DBOptions DatabaseOptions(const RocksOptions& options, bool is_new) {
   // What is written out was in memory a moment ago, and the newest of it is in the EntryCache: a
   // copy of it in the page cache would cost a third of the store's CPU.
   db.use_direct_io_for_flush_and_compaction = HasDirectIo(options.path);
-  db.listeners.push_back(std::make_shared<DamageListener>(options.path));
+  db.listeners.push_back(std::make_shared<Listener>(options.path, std::move(manifest_grew)));
   return db;
 }
 
@@ -122,7 +133,7 @@ rocksdb::Status TryOpen(const RocksOptions& options, bool is_new, RocksDb* out) 
   rocksdb::DB* raw = nullptr;
   std::vector<rocksdb::ColumnFamilyHandle*> handles;
   const rocksdb::Status status = rocksdb::DB::Open(
-      rocksdb::Options(DatabaseOptions(options, is_new), {}),
+      rocksdb::Options(DatabaseOptions(options, is_new, out->manifest_grew), {}),
       (fs::path(options.path) / "db").string(), Families(options), &handles, &raw);
   if (!status.ok()) return status;
   out->path = options.path;
@@ -192,6 +203,19 @@ RocksDb::~RocksDb() {
     db->DestroyColumnFamilyHandle(family);
   }
   db->Close();
+}
+
+ManifestLength RocksDb::Manifest() const {
+  std::vector<std::string> files;
+  ManifestLength length;
+  if (!db->GetLiveFiles(files, &length.bytes, false).ok()) return {};
+  constexpr std::string_view kPrefix = "/MANIFEST-";
+  for (const std::string& name : files) {
+    if (name.starts_with(kPrefix)) {
+      std::from_chars(name.data() + kPrefix.size(), name.data() + name.size(), length.number);
+    }
+  }
+  return length;
 }
 
 std::unique_ptr<rocksdb::Iterator> RocksDb::Walk(rocksdb::ColumnFamilyHandle* family,

@@ -10,6 +10,7 @@
 #include <string>
 
 #include "base/result.h"
+#include "storage/manifest_check.h"
 #include "storage/rocks_log_store.h"
 
 namespace jangada::storage {
@@ -21,15 +22,20 @@ struct RocksDb {
   rocksdb::ColumnFamilyHandle* entries = nullptr;
   rocksdb::ColumnFamilyHandle* sparse = nullptr;
   rocksdb::ColumnFamilyHandle* meta = nullptr;
-  /// A write failed. Debian's librocksdb is built with assertions, and one of them ends the process
-  /// when a log file that met an error is closed: so the database is then left open until the
-  /// process ends, as it is to.
+  /// A write met an I/O error. Debian's librocksdb is built with assertions, and one of them ends
+  /// the process when a log file that met an error is closed: so the database is then left open
+  /// until the process ends, as it is to.
   bool abandoned = false;
+  /// Set whenever RocksDB has written tables, and so its MANIFEST.
+  std::shared_ptr<std::atomic<bool>> manifest_grew = std::make_shared<std::atomic<bool>>(true);
 
   RocksDb() = default;
   RocksDb(RocksDb&&) = default;
   RocksDb& operator=(RocksDb&&) = delete;
   ~RocksDb();
+
+  /// How far the MANIFEST is synced now.
+  ManifestLength Manifest() const;
 
   /// Shorthand for a bounded walk over one column family; `upper` must outlive the iterator.
   std::unique_ptr<rocksdb::Iterator> Walk(rocksdb::ColumnFamilyHandle* family,

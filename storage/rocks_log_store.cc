@@ -56,6 +56,22 @@ Status SyncFolder(const std::string& path) {
   return {};
 }
 
+/// Reads what the database holds and makes durable what of it is damaged or gone, before anything
+/// else is written. kDataCorrupt: the rows by which the others are understood cannot be read.
+Result<LoadedLogs> LoadAndSettle(const RocksOptions& options, const RocksOpened& opened,
+                                 SyncedMark* mark) {
+  TRY_ASSIGN(LoadedLogs loaded, LoadLogs(opened.db, opened.suspect));
+  if (opened.found == Found::kNothing) {
+    TRY(mark->Reset());
+    return loaded;
+  }
+  const bool lost_writes = opened.db.db->GetLatestSequenceNumber() < mark->noted();
+  TRY(RecordDamage(opened.db, &loaded, lost_writes));
+  TRY(mark->Note(opened.db.db->GetLatestSequenceNumber(), opened.db.Manifest()));
+  if (opened.suspect) ClearSuspect(options.path);
+  return loaded;
+}
+
 }  // namespace
 
 struct RocksLogStore::Impl {
@@ -73,7 +89,7 @@ struct RocksLogStore::Impl {
     }
   }
 
-  ~Impl() { db.abandoned = writer.has_failed(); }
+  ~Impl() { db.abandoned = writer.met_io_error(); }
 
   /// Readers take turns: a cold read of one group waits for few others, and their number is
   /// bounded.
@@ -109,31 +125,34 @@ Result<std::unique_ptr<RocksLogStore>> RocksLogStore::Open(const RocksOptions& o
                  "cannot make the folder " + options.path + ": " + error.message()};
   }
   const std::string mark_path = options.path + "/synced";
-  TRY_ASSIGN(RocksOpened opened, OpenRocksDb(options, !fs::exists(mark_path)));
+  const bool is_new = !fs::exists(mark_path);
+  std::optional<SyncedMark> mark;
+  if (!is_new) {
+    TRY_ASSIGN(SyncedMark old_mark, SyncedMark::Open(mark_path));
+    mark.emplace(std::move(old_mark));
+  }
+  const bool whole = is_new || ManifestReaches(options.path + "/db", mark->manifest());
+  TRY_ASSIGN(RocksOpened opened, whole ? OpenRocksDb(options, is_new)
+                                       : OpenNewInstead(options, "its MANIFEST is damaged"));
   ReachCrashPoint(kCrashAfterOpen);
-  TRY_ASSIGN(SyncedMark mark, SyncedMark::Open(mark_path));
-  TRY(SyncFolder(options.path));
+  if (is_new) {
+    // Only now: a store that has a mark and no database has lost it.
+    TRY_ASSIGN(SyncedMark new_mark, SyncedMark::Open(mark_path));
+    mark.emplace(std::move(new_mark));
+    TRY(SyncFolder(options.path));
+  }
 
-  Result<LoadedLogs> loaded = LoadLogs(opened.db, opened.suspect);
-  if (!loaded.ok() && loaded.error().code == ErrorCode::kDataCorrupt) {
-    { const RocksDb closed = std::move(opened.db); }
-    TRY_ASSIGN(RocksOpened instead, OpenNewInstead(options, loaded.error().message));
-    TRY(mark.Reset());
-    TRY_ASSIGN(LoadedLogs nothing, LoadLogs(instead.db, false));
+  const auto make = [&](RocksOpened from, LoadedLogs logs) {
     return std::unique_ptr<RocksLogStore>(new RocksLogStore(std::make_unique<Impl>(
-        options, std::move(instead.db), std::move(mark), std::move(nothing), writer)));
-  }
-  if (!loaded.ok()) return loaded.error();
-  if (opened.found == Found::kNothing) {
-    TRY(mark.Reset());
-  } else {
-    const bool lost_writes = opened.db.db->GetLatestSequenceNumber() < mark.noted();
-    TRY(RecordDamage(opened.db, &*loaded, lost_writes));
-    TRY(mark.Note(opened.db.db->GetLatestSequenceNumber()));
-    if (opened.suspect) ClearSuspect(options.path);
-  }
-  return std::unique_ptr<RocksLogStore>(new RocksLogStore(std::make_unique<Impl>(
-      options, std::move(opened.db), std::move(mark), *std::move(loaded), writer)));
+        options, std::move(from.db), *std::move(mark), std::move(logs), writer)));
+  };
+  Result<LoadedLogs> loaded = LoadAndSettle(options, opened, &*mark);
+  if (loaded.ok()) return make(std::move(opened), *std::move(loaded));
+  if (loaded.error().code != ErrorCode::kDataCorrupt) return loaded.error();
+  { const RocksDb closed = std::move(opened.db); }
+  TRY_ASSIGN(RocksOpened instead, OpenNewInstead(options, loaded.error().message));
+  TRY_ASSIGN(LoadedLogs nothing, LoadAndSettle(options, instead, &*mark));
+  return make(std::move(instead), std::move(nothing));
 }
 
 RocksLogStore::RocksLogStore(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}

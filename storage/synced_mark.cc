@@ -16,8 +16,10 @@
 namespace jangada::storage {
 namespace {
 
-// Layout: docs/on-disk-format.md, "The mark". A slot: u64 sequence number ‖ u32 CRC32C of it.
-constexpr size_t kSlotSize = 12;
+// Layout: docs/on-disk-format.md, "The mark". A slot: u64 sequence number ‖ u64 number and u64
+// length of the MANIFEST ‖ u32 CRC32C of these.
+constexpr size_t kBodySize = 24;
+constexpr size_t kSlotSize = kBodySize + 4;
 constexpr int kSlots = 2;
 constexpr off_t kSlotDistance = 4096;  // a page each: a torn page costs one slot
 
@@ -26,48 +28,62 @@ Error Failed(const char* doing) {
                                    " the store's mark of synced writes: " + std::strerror(errno)};
 }
 
-std::optional<uint64_t> ReadSlot(int file, int slot) {
+struct Slot {
+  uint64_t sequence = 0;
+  ManifestLength manifest;
+};
+
+std::optional<Slot> ReadSlot(int file, int slot) {
   char raw[kSlotSize];
   if (::pread(file, raw, kSlotSize, slot * kSlotDistance) != kSlotSize) return std::nullopt;
-  if (LoadBig<uint32_t>(raw + 8) != Crc32c({raw, 8})) return std::nullopt;
-  return LoadBig<uint64_t>(raw);
+  ByteReader in({raw, kSlotSize});
+  Slot read;
+  read.sequence = in.Big<uint64_t>();
+  read.manifest = {in.Big<uint64_t>(), in.Big<uint64_t>()};
+  if (in.Big<uint32_t>() != Crc32c({raw, kBodySize})) return std::nullopt;
+  return read;
 }
 
 }  // namespace
 
 Result<SyncedMark> SyncedMark::Open(const std::string& path) {
-  const bool existed = ::access(path.c_str(), F_OK) == 0;
   const int file = ::open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0644);
   if (file < 0) return Failed("open");
-  uint64_t noted = 0;
-  for (int slot = 0; slot < kSlots; ++slot) {
-    noted = std::max(noted, ReadSlot(file, slot).value_or(0));
+  SyncedMark mark(file);
+  for (int i = 0; i < kSlots; ++i) {
+    const std::optional<Slot> slot = ReadSlot(file, i);
+    if (!slot || slot->sequence < mark.noted_) continue;
+    mark.noted_ = slot->sequence;
+    mark.manifest_ = slot->manifest;
   }
-  return SyncedMark(file, noted, existed);
+  return mark;
 }
 
 SyncedMark::SyncedMark(SyncedMark&& other) noexcept
     : file_(std::exchange(other.file_, -1)),
       noted_(other.noted_),
-      existed_(other.existed_),
+      manifest_(other.manifest_),
       slot_(other.slot_) {}
 
 SyncedMark::~SyncedMark() {
   if (file_ >= 0) ::close(file_);
 }
 
-Status SyncedMark::Note(uint64_t sequence) {
+Status SyncedMark::Note(uint64_t sequence, const ManifestLength& manifest) {
   char raw[kSlotSize];
   StoreBig<uint64_t>(raw, sequence);
-  StoreBig<uint32_t>(raw + 8, Crc32c({raw, 8}));
+  StoreBig<uint64_t>(raw + 8, manifest.number);
+  StoreBig<uint64_t>(raw + 16, manifest.bytes);
+  StoreBig<uint32_t>(raw + kBodySize, Crc32c({raw, kBodySize}));
   if (::pwrite(file_, raw, kSlotSize, slot_ * kSlotDistance) != kSlotSize) return Failed("write");
   slot_ = (slot_ + 1) % kSlots;
   noted_ = sequence;
+  manifest_ = manifest;
   return {};
 }
 
 Status SyncedMark::Reset() {
-  for (int slot = 0; slot < kSlots; ++slot) TRY(Note(0));
+  for (int slot = 0; slot < kSlots; ++slot) TRY(Note(0, {}));
   if (::fsync(file_) != 0) return Failed("sync");
   return {};
 }

@@ -8,6 +8,7 @@
 #include <string>
 
 #include "base/result.h"
+#include "storage/manifest_check.h"
 
 namespace jangada::storage {
 
@@ -21,20 +22,19 @@ class SyncedMark {
 
   /// The largest sequence number noted in a slot that passes its check.
   uint64_t noted() const { return noted_; }
-  /// False: the file was made just now.
-  bool existed() const { return existed_; }
+  /// Noted with it.
+  const ManifestLength& manifest() const { return manifest_; }
 
-  Status Note(uint64_t sequence);
+  Status Note(uint64_t sequence, const ManifestLength& manifest);
   /// Starts anew after the store did: the next Note may be smaller. Synced.
   Status Reset();
 
  private:
-  SyncedMark(int file, uint64_t noted, bool existed)
-      : file_(file), noted_(noted), existed_(existed) {}
+  explicit SyncedMark(int file) : file_(file) {}
 
   int file_;
-  uint64_t noted_;
-  bool existed_;
+  uint64_t noted_ = 0;
+  ManifestLength manifest_;
   int slot_ = 0;  // slots take turns, so that one damaged slot costs one note
 };
 

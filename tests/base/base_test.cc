@@ -46,9 +46,21 @@ TEST(Crc32c, MatchesThePublishedVectors) {  // RFC 3720, B.4
   EXPECT_EQ(ExtendCrc32c(Crc32c("12345"), "6789"), 0xe3069283U);
 }
 
+TEST(Crc32c, OfLongInputsEqualsThatOfTheirPieces) {  // long ones are read in several lanes
+  Random random(3);
+  std::string bytes;
+  while (bytes.size() < 20'000) bytes.push_back(static_cast<char>(random.Next()));
+  for (const size_t size : {3071U, 3072U, 3073U, 6144U, 9999U, 20'000U}) {
+    const std::string_view whole = std::string_view(bytes).substr(0, size);
+    uint32_t crc = 0;
+    for (size_t at = 0; at < size; at += 100) crc = ExtendCrc32c(crc, whole.substr(at, 100));
+    EXPECT_EQ(Crc32c(whole), crc) << size;
+  }
+}
+
 TEST(Coding, VarintsComeBack) {
-  for (const int64_t value : {int64_t{0}, int64_t{-1}, int64_t{1}, int64_t{63}, int64_t{64}, int64_t{-65},
-                              int64_t{1} << 40, INT64_MAX, INT64_MIN}) {
+  for (const int64_t value : {int64_t{0}, int64_t{-1}, int64_t{1}, int64_t{63}, int64_t{64},
+                              int64_t{-65}, int64_t{1} << 40, INT64_MAX, INT64_MIN}) {
     std::string bytes;
     AppendVarint(&bytes, value);
     EXPECT_EQ(bytes.size(), VarintSize(value));
