@@ -156,22 +156,31 @@ wait_until_gone() {
   done
 }
 
-# Asks the named nodes to end, all at once; kills, with a word, what does not.
+# A failed CHECK or a sanitizer's report is the last thing that a process says.
+crashed_last() { tail -n 3 "$(node_dir "$1")/log" | grep -qE 'CHECK failed|Sanitizer|runtime error'; }
+
+# Asks the named nodes to end, all at once; kills, with a word, what does not. Fails if one ended otherwise than it
+# should.
 stop_nodes() {
-  local i pid late=0
+  local i pid asked=() bad=0
   for i in "$@"; do
     pid="$(node_pid "$i")" || continue
+    asked+=("$i")
     kill -s CONT "$pid" 2>/dev/null || true
     kill -s TERM "$pid" 2>/dev/null || true
   done
-  for i in "$@"; do
-    wait_until_gone "$i" "$STOP_SECONDS" && continue
-    say "node $i did not end within $STOP_SECONDS s; killing it" >&2
-    signal_node KILL "$i"
-    wait_until_gone "$i" 5 || true
-    late=1
+  for i in ${asked[@]+"${asked[@]}"}; do
+    if ! wait_until_gone "$i" "$STOP_SECONDS"; then
+      say "node $i did not end within $STOP_SECONDS s; killing it" >&2
+      signal_node KILL "$i"
+      wait_until_gone "$i" 5 || true
+      bad=1
+    elif crashed_last "$i"; then
+      say "node $i crashed while stopping: $(tail -n 1 "$(node_dir "$i")/log")" >&2
+      bad=1
+    fi
   done
-  return "$late"
+  return "$bad"
 }
 
 # ---- commands ----
@@ -201,7 +210,7 @@ command_stop() {
   load_cluster
   local i all=()
   for ((i = 1; i <= nodes; i++)); do all+=("$i"); done
-  stop_nodes "${all[@]}" || die "some nodes had to be killed"
+  stop_nodes "${all[@]}" || die "not every node ended as it should"
   say "all $nodes nodes are stopped"
 }
 

@@ -19,7 +19,7 @@ for word in "$@"; do
 done
 mkdir -p "$data"
 printf '%s\\n' "$@" >"$data/arguments"
-trap 'rm -f "$data/serving"; exit 0' TERM
+trap 'rm -f "$data/serving"; test ! -e "$data/crash" || echo "CHECK failed: here" >&2; exit 0' TERM
 sleep 0.2
 touch "$data/serving"
 while true; do sleep 0.05; done
@@ -113,6 +113,11 @@ class ClusterScriptTest(unittest.TestCase):
         self.done("stop")
         self.assertEqual([self.state(n) for n in (1, 2)], ["stopped"] * 2)
         self.done("stop")
+
+    def test_node_that_crashes_while_stopping_is_reported(self):
+        self.done("start", "--nodes", "2")
+        (self.dir / "node-2/data/crash").touch()
+        self.refused("node 2 crashed while stopping: CHECK failed", "stop")
 
     def test_start_again_keeps_what_runs_and_starts_the_rest(self):
         self.done("start")

@@ -2,7 +2,6 @@
 line by line, and reading everything back. Python 3, standard library only; every process is ended by its pid.
 """
 
-import contextlib
 import math
 import os
 import pathlib
@@ -68,8 +67,10 @@ class Cluster:
         return self
 
     def __exit__(self, *_):
-        with contextlib.suppress(RuntimeError):
+        try:
             self.script("stop")
+        except RuntimeError as error:
+            say(f"NOT stopped cleanly: {error}")
 
     def script(self, *words):
         result = subprocess.run([ROOT / "scripts" / "cluster.sh", *words, "--dir", self.folder],
