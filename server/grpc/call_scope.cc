@@ -14,7 +14,7 @@ bool IsSet(const grpc::CallbackServerContext& context, const char* key) {
 
 CallScope ScopeOf(const grpc::CallbackServerContext& context, int64_t limit_us,
                   std::shared_ptr<Cancellation> cancellation) {
-  constexpr int64_t kMaxMarginUs = 100'000;
+  constexpr int64_t kMaxMarginUs = 200'000;
   // A call without a deadline has one at the end of time, where differences would overflow.
   const TimePoint ours = AfterNow(limit_us);
   const TimePoint theirs = context.deadline();

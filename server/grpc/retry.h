@@ -78,14 +78,18 @@ class Retry : public std::enable_shared_from_this<Retry<T>> {
 
  private:
   void OnResult(Result<T> result) {
-    if (result.ok() || !MayTryAgain(result.error().code, scope_, began_, repeatable_)) {
+    const int64_t wait_us = backoff_.Next();
+    // A try that could only begin after the deadline is none: the client is told in time.
+    const bool again = !result.ok() && wait_us < scope_.MicrosLeft() &&
+                       MayTryAgain(result.error().code, scope_, began_, repeatable_);
+    if (!again) {
       try_ = nullptr;  // it may own what owns this
       Done done = std::move(done_);
       if (result.ok()) return done(std::move(result));
       return done(FinalError(result.error(), fate_unknown_));
     }
     fate_unknown_ = fate_unknown_ || FateUnknown(result.error().code);
-    RunAfter(backoff_.Next(), [self = this->shared_from_this()] { self->Run(); });
+    RunAfter(wait_us, [self = this->shared_from_this()] { self->Run(); });
   }
 
   const CallScope scope_;
