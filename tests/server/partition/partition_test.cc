@@ -120,6 +120,37 @@ TEST(PartitionTest, WhatOneNodeDidNotSyncIsNotAcknowledged) {
   EXPECT_EQ(cluster.ReadAll(cluster.AwaitLeader()).value(), Numbers(0, 2));
 }
 
+TEST(PartitionTest, WhatNoMajoritySyncedIsNotAcknowledged) {
+  TestCluster cluster;
+  ProduceNumbers(&cluster, 0, 2);
+  const int leader = cluster.Leader();
+  for (const int node : {1, 2, 3}) {
+    if (node != leader) cluster.SetSyncDelay(node, kSecond);
+  }
+  const auto answer = cluster.Append(leader, BatchOf({"2"}));
+  cluster.RunFor(kSecond / 2);  // both followers have it in memory
+  EXPECT_FALSE(answer->has_value());
+  cluster.RunFor(kSecond);
+  EXPECT_TRUE(answer->has_value());
+}
+
+TEST(PartitionTest, VoteIsGivenOnlyOnceItIsSynced) {
+  TestCluster cluster;
+  ProduceNumbers(&cluster, 0, 2);
+  AwaitConvergence(&cluster);
+  const int old_leader = cluster.Leader();
+  const int candidate = old_leader == 3 ? 2 : 3;
+  for (const int node : {1, 2, 3}) {
+    if (node != candidate) cluster.SetSyncDelay(node, kSecond);
+  }
+  ASSERT_TRUE(cluster.partition(old_leader).TransferLeadership(NodeId(candidate)).ok());
+  const auto elected = [&] {
+    return cluster.partition(candidate).replica().status().role == raft::Role::kLeader;
+  };
+  EXPECT_FALSE(cluster.RunUntil(elected, kSecond - 10'000));
+  EXPECT_TRUE(cluster.RunUntil(elected, kSecond / 2));
+}
+
 TEST(PartitionTest, CleanRestartOfAllKeepsEverythingAndReplaysNothing) {
   TestCluster cluster;
   ProduceNumbers(&cluster, 0, 10);
