@@ -1,0 +1,141 @@
+// What is true of the real store alone: which CRC it runs, how fast it opens, that the room of
+// trimmed entries returns, and that reads which race with trims are answered honestly.
+#include <dlfcn.h>
+#include <gtest/gtest.h>
+
+#include <chrono>
+#include <thread>
+
+#include "tests/storage/rocks_store_fixture.h"
+
+// storage/rocks_crc32c.cc, by the name that librocksdb calls.
+namespace rocksdb::crc32c {
+uint32_t Extend(uint32_t init_crc, const char* data, size_t n);
+}
+
+namespace jangada::storage {
+namespace {
+
+constexpr GroupId kGroup{7};
+
+TEST(RocksLogStore, TheDynamicLinkerGivesLibrocksdbOurCrc) {
+  // What any shared library that asks for the name gets.
+  void* const resolved = ::dlsym(RTLD_DEFAULT, "_ZN7rocksdb6crc32c6ExtendEjPKcm");
+  ASSERT_NE(resolved, nullptr);
+  Dl_info ours;
+  Dl_info rocks;
+  ASSERT_NE(::dladdr(resolved, &ours), 0);
+  void* const some_function = ::dlsym(RTLD_DEFAULT, "_ZN7rocksdb6crc32c13Crc32cCombineEjjm");
+  ASSERT_NE(some_function, nullptr);
+  ASSERT_NE(::dladdr(some_function, &rocks), 0);
+  EXPECT_NE(ours.dli_fbase, rocks.dli_fbase) << "it is librocksdb's own, which runs from tables";
+  EXPECT_EQ(rocksdb::crc32c::Extend(0, "123456789", 9), 0xe3069283U);
+}
+
+TEST(RocksLogStore, AThousandGroupsLoadAtOnce) {
+  constexpr uint64_t kGroups = 1000;
+  TempFolder folder;
+  RocksOptions options;
+  options.path = folder.path() / "store";
+  {
+    RunningStore running(options);
+    ThreadExecutor shard("shard");
+    std::promise<void> all;
+    std::atomic<uint64_t> left = kGroups;
+    for (uint64_t g = 1; g <= kGroups; ++g) {
+      GroupWrite write{GroupId(g)};
+      write.hard_state = raft::HardState{1, NodeId(1)};
+      write.entries = MakeEntries(1, 12, 1, 0, 1, 8000);
+      write.checkpoint = CheckpointAt({6, 1}, 6);
+      running.store().Persist(std::move(write), shard, [&](Status status) {
+        CHECK(status.ok());
+        if (--left == 0) all.set_value();
+      });
+    }
+    all.get_future().wait();
+  }
+  const auto start = std::chrono::steady_clock::now();
+  RunningStore running(options);
+  const auto states = running.store().Load().value();
+  const auto took = std::chrono::steady_clock::now() - start;
+  ASSERT_EQ(states.size(), kGroups);
+  for (const GroupState& state : states) EXPECT_EQ(state.last.index, 12U);
+  const auto ms = std::chrono::duration_cast<std::chrono::milliseconds>(took).count();
+  RecordProperty("open_ms", static_cast<int>(ms));
+  std::printf("opened %llu groups in %lld ms\n", static_cast<unsigned long long>(kGroups),
+              static_cast<long long>(ms));
+  EXPECT_LT(ms, 10'000) << "a tenth of this on a quiet machine";
+}
+
+int64_t BytesUnder(const std::filesystem::path& folder) {
+  int64_t bytes = 0;
+  for (const auto& file : std::filesystem::recursive_directory_iterator(folder)) {
+    std::error_code gone;
+    const auto size = file.is_regular_file(gone) ? file.file_size(gone) : 0;
+    if (!gone) bytes += static_cast<int64_t>(size);
+  }
+  return bytes;
+}
+
+TEST(RocksLogStore, TheRoomOfATrimmedLogReturnsThoughNothingIsWrittenAnyMore) {
+  TempFolder folder;
+  RocksOptions options;
+  options.path = folder.path() / "store";
+  options.write_buffer_bytes = 4 << 20;
+  RunningStore running(options);
+  constexpr raft::Index kLast = 288;  // of a MiB each
+  for (raft::Index i = 1; i <= kLast; ++i) {
+    ASSERT_TRUE(running.call()
+                    .Append(kGroup, MakeEntries(i, i, 1, static_cast<int64_t>(i) - 1, 1, 1 << 20))
+                    .ok());
+  }
+  EXPECT_GT(BytesUnder(folder.path()), 250 << 20);
+  GroupWrite write{kGroup};
+  write.checkpoint = CheckpointAt({kLast, 1}, kLast);
+  write.trim_below = kLast - 10;
+  ASSERT_TRUE(running.call().Persist(std::move(write)).ok());
+  const auto deadline = std::chrono::steady_clock::now() + std::chrono::seconds(60);
+  while (BytesUnder(folder.path()) > 64 << 20 && std::chrono::steady_clock::now() < deadline) {
+    std::this_thread::sleep_for(std::chrono::milliseconds(100));
+  }
+  EXPECT_LE(BytesUnder(folder.path()), 64 << 20);
+  EXPECT_EQ(running.call().Read(kGroup, {kLast - 10, kLast})->size(), 11U);
+}
+
+TEST(RocksLogStore, ReadsThatRaceWithTrimsAndTruncationsNeverCryDamage) {
+  TempFolder folder;
+  RunningStore running(SmallOptions(folder.path()));
+  std::atomic<bool> stop = false;
+  std::atomic<raft::Index> last = 0;
+  std::thread reader([&] {
+    Random random(5);
+    while (!stop) {
+      const raft::Index end = last;
+      if (end == 0) continue;
+      const auto read = running.call().Read(kGroup, {random.Between(1, end), end});
+      if (!read.ok()) {
+        EXPECT_EQ(read.error().code, ErrorCode::kNotFound) << read.error();
+      }
+    }
+  });
+  for (raft::Index i = 1; i <= 600; ++i) {
+    GroupWrite write{kGroup};
+    // Every tenth write takes the last two entries back and writes them anew in the next term.
+    const raft::Index first = i % 10 == 0 ? i - 2 : i;
+    const raft::Term term = 1 + i / 10;
+    write.entries = MakeEntries(first, i, term, static_cast<int64_t>(first) - 1, 1, 2000);
+    if (i % 25 == 0) {
+      write.checkpoint =
+          CheckpointAt({i - 1, i % 10 == 0 ? term : 1 + (i - 1) / 10}, static_cast<int64_t>(i) - 1);
+      write.trim_below = i - 20;
+    }
+    ASSERT_TRUE(running.call().Persist(std::move(write)).ok());
+    last = i;
+  }
+  stop = true;
+  reader.join();
+  EXPECT_FALSE(running.call().Reload(kGroup)->damaged);
+}
+
+}  // namespace
+}  // namespace jangada::storage
