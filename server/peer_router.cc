@@ -44,6 +44,19 @@ void PeerRouter::OnPeerMessage(GroupId group, raft::Message message) {
   }
 }
 
+void PeerRouter::OnPeerMessages(std::vector<GroupMessage> messages) {
+  std::vector<GroupMessage> for_partitions;
+  for_partitions.reserve(messages.size());
+  for (auto& [group, message] : messages) {
+    if (group == kControllerGroup) {
+      OnPeerMessage(group, std::move(message));
+    } else {
+      for_partitions.emplace_back(group, std::move(message));
+    }
+  }
+  replicas_->StepAll(std::move(for_partitions));
+}
+
 void PeerRouter::OnPeerStatus(const NodeStatus& status) {
   leaders_.Learn(status);
   WithRoom([status](ControllerRoom& room) { room.OnPeerStatus(status); });

@@ -24,6 +24,9 @@ class PeerRouter final : public PeerSink {
 
   Status CheckPeer(const PeerIdentity& peer) override;
   void OnPeerMessage(GroupId group, raft::Message message) override;
+  /// One post for each shard concerned: the heartbeats of an idle node are a thousand messages in
+  /// one frame.
+  void OnPeerMessages(std::vector<GroupMessage> messages) override;
   void OnPeerStatus(const NodeStatus& status) override;
   void OnPeerCall(NodeId from, PeerCall call, Callback<Result<Bytes>> reply) override;
   void OnPeerUnreachable(NodeId peer, bool refused) override;

@@ -104,6 +104,19 @@ void ReplicaRouter::Step(GroupId group, raft::Message message) {
   });
 }
 
+void ReplicaRouter::StepAll(std::vector<GroupMessage> messages) {
+  std::vector<std::vector<GroupMessage>> by_host(hosts_.size());
+  for (GroupMessage& message : messages) {
+    by_host[message.first.value() % hosts_.size()].push_back(std::move(message));
+  }
+  for (size_t i = 0; i < hosts_.size(); ++i) {
+    if (by_host[i].empty()) continue;
+    hosts_[i]->shard().Post([&host = *hosts_[i], batch = std::move(by_host[i])]() mutable {
+      for (auto& [group, message] : batch) host.Step(group, std::move(message));
+    });
+  }
+}
+
 void ReplicaRouter::OnPeerUnreachable(NodeId peer, bool refused) {
   for (const auto& host : hosts_) {
     host->shard().Post([&host = *host, peer, refused] { host.OnPeerUnreachable(peer, refused); });

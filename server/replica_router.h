@@ -39,6 +39,8 @@ class ReplicaRouter final : public ReplicaHost {
   /// Runs `call` on the group's shard with the partition, or with nullptr if it does not run here.
   void With(GroupId group, Callback<Partition*> call);
   void Step(GroupId group, raft::Message message);
+  /// In their order for each group.
+  void StepAll(std::vector<GroupMessage> messages);
   void OnPeerUnreachable(NodeId peer, bool refused);
 
   /// Raft's options for a group on this node.

@@ -3,9 +3,10 @@
 // them together. All calls on the shard, but for the constructor.
 #pragma once
 
-#include <functional>
 #include <map>
 #include <memory>
+#include <string>
+#include <utility>
 #include <vector>
 
 #include "server/partition/partition.h"
@@ -13,6 +14,8 @@
 #include "storage/entry_cache.h"
 
 namespace jangada::server {
+
+using GroupMessage = std::pair<GroupId, raft::Message>;
 
 /// What concerns the whole node. Called on any shard's thread.
 class HostObserver {

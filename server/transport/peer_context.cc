@@ -39,7 +39,7 @@ Status PeerContext::Judge(const PeerIdentity& peer) {
 void PeerContext::Deliver(wire::Incoming incoming) {
   messages_malformed += incoming.malformed;
   messages_received += incoming.messages.size() + incoming.statuses.size();
-  for (auto& [group, message] : incoming.messages) sink.OnPeerMessage(group, std::move(message));
+  if (!incoming.messages.empty()) sink.OnPeerMessages(std::move(incoming.messages));
   for (const NodeStatus& status : incoming.statuses) sink.OnPeerStatus(status);
 }
 

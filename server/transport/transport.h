@@ -6,6 +6,7 @@
 
 #include <cstdint>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "base/callback.h"
@@ -79,6 +80,10 @@ class PeerSink {
   virtual Status CheckPeer(const PeerIdentity& peer) = 0;
 
   virtual void OnPeerMessage(GroupId group, raft::Message message) = 0;
+  /// All that one frame carried, in its order: a sink may hand it on in fewer pieces.
+  virtual void OnPeerMessages(std::vector<std::pair<GroupId, raft::Message>> messages) {
+    for (auto& [group, message] : messages) OnPeerMessage(group, std::move(message));
+  }
   virtual void OnPeerStatus(const NodeStatus& status) = 0;
   virtual void OnPeerCall(NodeId from, PeerCall call, Callback<Result<Bytes>> reply) = 0;
 
