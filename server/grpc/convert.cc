@@ -124,17 +124,23 @@ Result<int64_t> EndOffsetOf(const FetchedBatch& batch) {
   return batch.base_offset + header->last_offset_delta + 1;
 }
 
-Result<size_t> AppendRecords(const FetchedBatch& batch, int64_t from, int64_t to,
-                             google::protobuf::RepeatedPtrField<v1::Record>* out) {
+Result<Appended> AppendRecords(const FetchedBatch& batch, int64_t from, int64_t to,
+                               size_t max_bytes,
+                               google::protobuf::RepeatedPtrField<v1::Record>* out) {
   TRY_ASSIGN(std::vector<storage::Record> records,
              storage::DecodeRecords(batch.bytes.view(), batch.base_offset, kMaxUnfoldedBatchBytes));
-  size_t bytes = 0;
+  TRY_ASSIGN(const int64_t end, EndOffsetOf(batch));
+  Appended appended{.bytes = 0, .next_offset = std::min(end, to)};
   for (auto& record : records) {
     if (record.offset < from || record.offset >= to) continue;
+    if (appended.bytes >= max_bytes) {
+      appended.next_offset = record.offset;
+      break;
+    }
     ToProto(std::move(record), out->Add());
-    bytes += out->rbegin()->ByteSizeLong();
+    appended.bytes += out->rbegin()->ByteSizeLong();
   }
-  return bytes;
+  return appended;
 }
 
 std::string ServedBytes(const FetchedBatch& batch) {

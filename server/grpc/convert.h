@@ -31,9 +31,15 @@ ProduceResult FromProto(const v1::ProduceResponse& response);
 /// Offset after the batch's last record. kDataCorrupt if the stored bytes are no batch.
 Result<int64_t> EndOffsetOf(const FetchedBatch& batch);
 
-/// Appends the batch's records with offsets in [from, to); answers their bytes, roughly.
-Result<size_t> AppendRecords(const FetchedBatch& batch, int64_t from, int64_t to,
-                             google::protobuf::RepeatedPtrField<v1::Record>* out);
+struct Appended {
+  size_t bytes = 0;  // of the records, roughly
+  int64_t next_offset =
+      0;  // the first offset not looked at: the batch's end, unless max_bytes came first
+};
+/// Appends the batch's records with offsets in [from, to), until they have `max_bytes`.
+Result<Appended> AppendRecords(const FetchedBatch& batch, int64_t from, int64_t to,
+                               size_t max_bytes,
+                               google::protobuf::RepeatedPtrField<v1::Record>* out);
 
 /// The batch as a client must see it.
 std::string ServedBytes(const FetchedBatch& batch);

@@ -33,18 +33,24 @@ Result<v1::ConsumeResponse> CutResponse(Cursor* cursor, v1::RecordFormat format)
   const int64_t limit = cursor->end_offset.value_or(std::numeric_limits<int64_t>::max());
   size_t plain_bytes = 0;
   while (!cursor->fetched.empty() && plain_bytes < kPlainResponseBytes) {
-    const FetchedBatch batch = std::move(cursor->fetched.front());
-    cursor->fetched.pop_front();
+    const FetchedBatch& batch = cursor->fetched.front();
     TRY_ASSIGN(const int64_t end, EndOffsetOf(batch));
-    if (end <= cursor->next_offset || batch.base_offset >= limit) continue;
-    if (format == v1::RECORD_FORMAT_BATCHES) {
-      response.add_batches(ServedBytes(batch));
-    } else {
-      TRY_ASSIGN(const size_t bytes,
-                 AppendRecords(batch, cursor->next_offset, limit, response.mutable_records()));
-      plain_bytes += bytes;
+    if (batch.base_offset >= limit) {
+      cursor->next_offset = limit;
+    } else if (end > cursor->next_offset) {
+      if (format == v1::RECORD_FORMAT_BATCHES) {
+        response.add_batches(ServedBytes(batch));
+        cursor->next_offset = std::min(end, limit);
+      } else {
+        TRY_ASSIGN(const Appended appended,
+                   AppendRecords(batch, cursor->next_offset, limit,
+                                 kPlainResponseBytes - plain_bytes, response.mutable_records()));
+        plain_bytes += appended.bytes;
+        cursor->next_offset = appended.next_offset;
+      }
     }
-    cursor->next_offset = std::min(end, limit);
+    // What is left of a batch that unfolds to more than one response waits for the next one.
+    if (cursor->next_offset >= end || cursor->next_offset >= limit) cursor->fetched.pop_front();
   }
   if (cursor->AtEnd()) {
     cursor->fetched.clear();

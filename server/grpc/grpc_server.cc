@@ -8,6 +8,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <chrono>
 #include <cstring>
@@ -76,7 +77,10 @@ Status GrpcServer::Start(const std::string& address) {
   const auto max_message_bytes = static_cast<int>(impl_->door.options.max_message_bytes);
   grpc::ServerBuilder builder;
   builder.SetMaxReceiveMessageSize(max_message_bytes);
-  builder.SetMaxSendMessageSize(max_message_bytes);
+  // What a smaller limit for requests must not forbid is a response: those have bounds of their
+  // own.
+  builder.SetMaxSendMessageSize(
+      std::max(max_message_bytes, static_cast<int>(kMaxGrpcMessageBytes)));
   // Without this a second server on a busy port starts and takes every other connection.
   builder.AddChannelArgument(GRPC_ARG_ALLOW_REUSEPORT, 0);
   builder.AddChannelArgument(GRPC_ARG_KEEPALIVE_TIME_MS, kKeepaliveMs);

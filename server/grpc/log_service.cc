@@ -26,12 +26,14 @@ Status FillFetch(const v1::FetchRequest& request, const FetchResult& result,
     if (end <= request.offset()) continue;
     if (request.format() == v1::RECORD_FORMAT_BATCHES) {
       response->add_batches(ServedBytes(batch));
-    } else {
-      TRY_ASSIGN(const size_t bytes,
-                 AppendRecords(batch, request.offset(), end, response->mutable_records()));
-      plain_bytes += bytes;
+      next = end;
+      continue;
     }
-    next = end;
+    TRY_ASSIGN(const Appended appended,
+               AppendRecords(batch, request.offset(), end, kPlainResponseBytes - plain_bytes,
+                             response->mutable_records()));
+    plain_bytes += appended.bytes;
+    next = appended.next_offset;
   }
   response->set_next_offset(next);
   response->set_high_watermark(result.high_watermark);

@@ -1,5 +1,9 @@
 #include "server/grpc/peers.h"
 
+#include <algorithm>
+
+#include "server/limits.h"
+
 namespace jangada::server::grpc_door {
 
 grpc::ChannelArguments ChannelSettings(size_t max_message_bytes) {
@@ -8,7 +12,8 @@ grpc::ChannelArguments ChannelSettings(size_t max_message_bytes) {
   constexpr int kKeepaliveMs = 10'000;
   constexpr int kKeepaliveTimeoutMs = 5'000;
   grpc::ChannelArguments settings;
-  settings.SetMaxReceiveMessageSize(static_cast<int>(max_message_bytes));
+  settings.SetMaxReceiveMessageSize(
+      static_cast<int>(std::max(max_message_bytes, kMaxGrpcMessageBytes)));
   settings.SetMaxSendMessageSize(static_cast<int>(max_message_bytes));
   settings.SetInt(GRPC_ARG_INITIAL_RECONNECT_BACKOFF_MS, kMinReconnectMs);
   settings.SetInt(GRPC_ARG_MIN_RECONNECT_BACKOFF_MS, kMaxReconnectMs);

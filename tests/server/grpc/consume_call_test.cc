@@ -145,6 +145,41 @@ TEST_F(ConsumeTest, BatchesComeAsTheyAreStored) {
   EXPECT_EQ(records[1].value, "2");
 }
 
+TEST_F(ConsumeTest, BatchThatUnfoldsToManyResponsesComesWhole) {
+  constexpr int kRecords = 60;
+  const std::string value(100 << 10, 'x');  // 6 MB of records in a few KB of batch
+  storage::BatchBuilder builder(storage::Compression::kZstd);
+  for (int i = 0; i < kRecords; ++i) {
+    builder.Add(
+        {.offset = 0, .timestamp_ms = 5, .key = std::to_string(i), .value = value, .headers = {}});
+  }
+  v1::ProduceRequest produce;
+  produce.set_topic("t");
+  produce.set_partition(0);
+  produce.set_batch(builder.Build().value().ToString());
+  Produce(node_, produce);
+
+  v1::ConsumeRequest request = From(0, 0);
+  request.set_stop_at_current_end(true);
+  Stream stream(node_, request);
+  EXPECT_EQ(stream.TakeAll()[0], std::vector<std::string>(kRecords, value));
+  EXPECT_EQ(stream.ends[0], kRecords);
+
+  int64_t next = 0;
+  for (int fetches = 0; next < kRecords && fetches < kRecords; ++fetches) {
+    v1::FetchRequest fetch;
+    fetch.set_topic("t");
+    fetch.set_offset(next);
+    v1::FetchResponse response;
+    ASSERT_TRUE(node_.log->Fetch(Context().get(), fetch, &response).ok());
+    EXPECT_LT(response.ByteSizeLong(), 2u << 20);
+    ASSERT_GT(response.records_size(), 0);
+    EXPECT_EQ(response.records(0).offset(), next);
+    next += response.records_size();
+    EXPECT_EQ(response.next_offset(), next);
+  }
+}
+
 TEST_F(ConsumeTest, ReadingGoesOnWhileLeadersChange) {
   StartNode(2);
   Stream stream(node_, Everything(false));
