@@ -142,8 +142,26 @@ Result<std::string> Client::CreateTopic(NewTopic topic, int64_t timeout_ms) {
   if (outcome.reply->ok()) return outcome.reply->value();
   const Error& error = outcome.reply->failure().error;
   if (!outcome.maybe_done || error.code != ErrorCode::kAlreadyExists) return error;
-  TRY_ASSIGN(const TopicsView view, DescribeTopics({topic.name}, timeout_ms));
-  return view.topics.empty() ? std::string() : view.topics.front().id;
+  return AwaitTopic(topic.name, timeout_ms);
+}
+
+/// A topic whose creation was decided, though we were not told: answers its id once every partition
+/// is led.
+Result<std::string> Client::AwaitTopic(const std::string& name, int64_t timeout_ms) {
+  const int64_t deadline_us = core_->loop.NowUs() + timeout_ms * 1000;
+  TRY_ASSIGN(const TopicsView view, DescribeTopics({name}, timeout_ms));
+  // Each question waits for the leaders that are missing, so this is no busy loop.
+  for (;;) {
+    const int64_t left_ms = (deadline_us - core_->loop.NowUs()) / 1000;
+    if (left_ms <= 0) break;
+    TRY_ASSIGN(const auto partitions, DescribePartitions({name}, left_ms));
+    const bool all_led = std::all_of(partitions.begin(), partitions.end(),
+                                     [](const auto& partition) { return partition.from_leader; });
+    if (all_led && !view.topics.empty()) return view.topics.front().id;
+  }
+  return Error{ErrorCode::kTimeout, "topic '" + name +
+                                        "' was created, but not all of its partitions "
+                                        "have a leader yet"};
 }
 
 Status Client::DeleteTopic(std::string name, int64_t timeout_ms) {

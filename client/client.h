@@ -49,6 +49,8 @@ class Client {
 
  private:
   explicit Client(ClientOptions options);
+  Result<std::string> AwaitTopic(const std::string& name, int64_t timeout_ms);
+
   std::unique_ptr<Core> core_;
 };
 

@@ -174,6 +174,7 @@ void Consumer::Impl::Fetch(const TopicPartition& where, Partition* partition) {
     return;
   }
   partition->fetching = true;
+  if (partition->backoff_us == 0) SetTrouble({});
   core_.wire->Fetch(leader, where, partition->next_offset, options_.fetch_bytes,
                     options_.max_wait_ms, options_.max_wait_ms + options_.try_timeout_ms,
                     [self = weak_from_this(), where, generation = partition->generation,
