@@ -197,7 +197,7 @@ command_start() {
   fi
   nodes="${nodes:-3}" offset="${offset:-0}"
   save_cluster
-  [[ -x "$bin/jangada-server" && -x "$bin/jangada" ]] || "$ROOT/scripts/build.sh" release
+  [[ -x "$bin/jangada-server" && -x "$bin/jangada" ]] || "$ROOT/scripts/build.sh" release jangada jangada-server
   for ((i = 1; i <= nodes; i++)); do
     node_pid "$i" >/dev/null && continue
     spawn_node "$i"

@@ -126,7 +126,7 @@ consume_everything() {
   done
 }
 
-[[ -n "${JANGADA_BIN:-}" ]] || "$ROOT/scripts/build.sh" release
+[[ -n "${JANGADA_BIN:-}" ]] || "$ROOT/scripts/build.sh" release jangada jangada-server
 
 if [[ -f "$dir/cluster/cluster" ]]; then
   cluster stop >/dev/null || true

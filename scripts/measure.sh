@@ -20,5 +20,5 @@ case "$what" in
   "") usage_error "say what to measure." ;;
   *) usage_error "$what is not something to measure." ;;
 esac
-[[ -n "${JANGADA_BIN:-}" ]] || "$ROOT/scripts/build.sh" release
+[[ -n "${JANGADA_BIN:-}" ]] || "$ROOT/scripts/build.sh" release jangada jangada-server
 exec python3 "$ROOT/tests/tools/${what//-/_}.py" "$@"
