@@ -2,8 +2,6 @@
 
 #include <algorithm>
 
-#include "base/check.h"
-
 namespace jangada::storage {
 namespace {
 
@@ -34,9 +32,9 @@ int64_t OffsetBySize(const std::vector<SparseRow>& rows, int64_t retention_bytes
 
 int64_t RetentionOffset(const std::vector<SparseRow>& rows, const RetentionPolicy& policy,
                         const RetentionRange& range, int64_t now_ms) {
-  CHECK_LE(range.log_start_offset, range.high_watermark);
   int64_t offset = range.log_start_offset;
-  if (rows.empty()) return offset;
+  // Records may have been deleted by request since the high watermark was noted, even beyond it.
+  if (rows.empty() || offset >= range.high_watermark) return offset;
   if (policy.retention_ms >= 0) {
     offset = std::max(offset, OffsetByAge(rows, policy.retention_ms, range, now_ms));
   }

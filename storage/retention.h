@@ -24,9 +24,9 @@ struct RetentionRange {
   int64_t high_watermark = 0;
 };
 
-/// The log start offset that the policy asks for: in [log_start_offset, high_watermark], on a row's
-/// border. Both limits are exact only to a row (about 64 KiB): a row goes whole, and never too
-/// early. REQUIRES: rows are in the order of the log, as LogStore::ReadSparse gives them.
+/// The log start offset that the policy asks for: from log_start_offset up to high_watermark, on a
+/// row's border. Both limits are exact only to a row (about 64 KiB): a row goes whole, and never
+/// too early. REQUIRES: rows are in the order of the log, as LogStore::ReadSparse gives them.
 int64_t RetentionOffset(const std::vector<SparseRow>& rows, const RetentionPolicy& policy,
                         const RetentionRange& range, int64_t now_ms);
 

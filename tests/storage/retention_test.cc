@@ -73,5 +73,9 @@ TEST(Retention, TheAnswerNeverGoesBackAndNeverPassesTheHighWatermark) {
             7);
 }
 
+TEST(Retention, RecordsDeletedBeyondTheNotedHighWatermarkStayDeleted) {
+  EXPECT_EQ(ByAge(45'001, {.log_start_offset = 380, .high_watermark = 350}), 380);
+}
+
 }  // namespace
 }  // namespace jangada::storage
