@@ -16,6 +16,9 @@ constexpr Ticks kFarewellElections = 10;
 
 }  // namespace
 
+/// Does not wait for new voters to catch up, which could leave the group without a majority that
+/// holds everything: the shell adds a node as a learner first, and promotes it once its
+/// PeerStatus.match is near the end of the log.
 Result<Position> Raft::ProposeMembership(const MembershipTarget& target) {
   const LeaderState* leader = leading();
   if (leader == nullptr) {
