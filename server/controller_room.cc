@@ -59,10 +59,8 @@ ControllerRoom::~ControllerRoom() = default;
 
 void ControllerRoom::Start(const storage::GroupState& state) {
   raft::Membership founders;
-  if (!state.damaged) {
-    for (const FounderDisk& founder : identity_.founding) founders.voters.push_back(founder.node);
-    std::sort(founders.voters.begin(), founders.voters.end());
-  }
+  for (const FounderDisk& founder : identity_.founding) founders.voters.push_back(founder.node);
+  std::sort(founders.voters.begin(), founders.voters.end());
   if (const Status status = replica_->Start(state, founders); !status.ok()) {
     context_.observer.OnMustStop(status.error());
     return;

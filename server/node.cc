@@ -2,6 +2,7 @@
 
 #include <spdlog/spdlog.h>
 
+#include <algorithm>
 #include <atomic>
 #include <chrono>
 #include <future>
@@ -49,6 +50,9 @@ struct Node::Impl final : HostObserver, ControllerRoomObserver {
   void BuildRooms(std::vector<storage::GroupState> loaded);
   void FindCluster();
   void StartController(const NodeIdentity& identity);
+  /// After the disk lost whole groups: once all that the cluster knows of here are refilled, a new
+  /// group is only new again.
+  void CheckIfWholeAgain();
   void Stop();
 
   void Fatal(const Error& error);
@@ -124,7 +128,9 @@ void Node::Impl::BuildRooms(std::vector<storage::GroupState> loaded) {
                             .image = image,
                             .store = *store},
       [this] {
-        if (room) broker->SetLiveNodes(room->liveness().LiveNodes(controller_shard().NowUs()));
+        if (!room) return;
+        broker->SetLiveNodes(room->liveness().LiveNodes(controller_shard().NowUs()));
+        if (store->may_have_lost_groups()) CheckIfWholeAgain();
       });
   router->Attach(*replicas, *teller);
 }
@@ -185,6 +191,23 @@ void Node::Impl::StartController(const NodeIdentity& known) {
   router->SetRoom(room.get());
   room->Start(replicas->TakeLoaded(kControllerGroup));
   broker->SetController(&room->controller());
+}
+
+void Node::Impl::CheckIfWholeAgain() {
+  if (room->status().refilling || !room->controller().registered()) return;
+  const ClusterImagePtr now = image.Get();
+  const auto here = static_cast<size_t>(
+      std::count_if(now->groups.begin(), now->groups.end(), [&](const auto& group) {
+        const std::vector<NodeId>& replicas = now->FindGroup(group.first)->replicas;
+        return std::find(replicas.begin(), replicas.end(), config.self()) != replicas.end();
+      }));
+  replicas->AreWhole(here, [this](bool whole) {
+    if (!whole) return;
+    store->ForgetLostGroups(controller_shard(), [this](const Status& status) {
+      if (!status.ok()) return Fatal(status.error());
+      spdlog::info("every replica of this node is whole again node={}", config.node.id);
+    });
+  });
 }
 
 void Node::Impl::OnControllerShard(const std::function<void(Callback<>)>& task) {

@@ -63,6 +63,26 @@ void ReplicaRouter::StopShards() {
   for (const auto& host : hosts_) host->shard().Stop();
 }
 
+/// Runs `ask` on every shard and hands the sum of its answers to `done`, on the shard that answered
+/// last.
+void ReplicaRouter::SumOverHosts(size_t (*ask)(ShardHost&, size_t), size_t argument,
+                                 Callback<size_t> done) {
+  struct Sum {
+    std::atomic<size_t> left;
+    std::atomic<size_t> total{0};
+    Callback<size_t> done;
+  };
+  auto sum = std::make_shared<Sum>();
+  sum->left = hosts_.size();
+  sum->done = std::move(done);
+  for (const auto& host : hosts_) {
+    host->shard().Post([&host = *host, ask, argument, sum] {
+      sum->total += ask(host, argument);
+      if (sum->left.fetch_sub(1) == 1) sum->done(sum->total);
+    });
+  }
+}
+
 void ReplicaRouter::StopReplicas(Callback<> done) {
   auto left = std::make_shared<std::atomic<size_t>>(hosts_.size());
   auto finish = std::make_shared<Callback<>>(std::move(done));
@@ -76,20 +96,14 @@ void ReplicaRouter::StopReplicas(Callback<> done) {
 }
 
 void ReplicaRouter::HandOver(bool try_now, Callback<size_t> done) {
-  struct Sum {
-    std::atomic<size_t> left;
-    std::atomic<size_t> led{0};
-    Callback<size_t> done;
-  };
-  auto sum = std::make_shared<Sum>();
-  sum->left = hosts_.size();
-  sum->done = std::move(done);
-  for (const auto& host : hosts_) {
-    host->shard().Post([&host = *host, try_now, sum] {
-      sum->led += host.HandOver(try_now);
-      if (sum->left.fetch_sub(1) == 1) sum->done(sum->led);
-    });
-  }
+  SumOverHosts([](ShardHost& host, size_t try_it) { return host.HandOver(try_it != 0); },
+               try_now ? 1 : 0, std::move(done));
+}
+
+void ReplicaRouter::AreWhole(size_t partitions, Callback<bool> done) {
+  SumOverHosts(
+      [](ShardHost& host, size_t) { return host.IsRefilling() ? 0 : host.partition_count(); }, 0,
+      [partitions, done = std::move(done)](size_t whole) mutable { done(whole >= partitions); });
 }
 
 void ReplicaRouter::With(GroupId group, Callback<Partition*> call) {
@@ -173,8 +187,10 @@ void ReplicaRouter::StartPartition(const PartitionInfo& partition,
       !partition.replicas.empty() && partition.replicas.front() == config_.self();
   options.config = ConfigOf(*topic);
   storage::GroupState state = TakeLoaded(group);
+  // The first voters are part of no entry: a damaged replica whose log begins anew must be told
+  // them again.
   raft::Membership voters;
-  if (bootstrap && !state.damaged) {
+  if (bootstrap || (state.damaged && !state.checkpoint)) {
     voters.voters = partition.founders;
     std::sort(voters.voters.begin(), voters.voters.end());
   }

@@ -32,6 +32,10 @@ class ReplicaRouter final : public ReplicaHost {
   /// over. `done` on an unspecified thread.
   void HandOver(bool try_now, Callback<size_t> done);
 
+  /// Whether `partitions` replicas run here and none of them is being refilled. `done` on an
+  /// unspecified thread.
+  void AreWhole(size_t partitions, Callback<bool> done);
+
   /// Group 0's shard: the controller's executor.
   ShardHost& controller_host() { return *hosts_.front(); }
   ShardHost& HostOf(GroupId group) { return *hosts_[group.value() % hosts_.size()]; }
@@ -60,6 +64,7 @@ class ReplicaRouter final : public ReplicaHost {
   void TransferLeadership(GroupId group, NodeId to, Callback<Status> done) override;
 
  private:
+  void SumOverHosts(size_t (*ask)(ShardHost&, size_t), size_t argument, Callback<size_t> done);
   Executor& controller_executor() { return hosts_.front()->shard(); }
 
   // Constant after construction.

@@ -97,6 +97,11 @@ void ShardHost::StopAll(Callback<> done) {
   one_less();
 }
 
+bool ShardHost::IsRefilling() const {
+  return std::any_of(partitions_.begin(), partitions_.end(),
+                     [](const auto& entry) { return entry.second->replica().status().refilling; });
+}
+
 size_t ShardHost::HandOver(bool try_now) {
   size_t led = 0;
   for (const auto& [group, partition] : partitions_) {

@@ -59,6 +59,9 @@ class ShardHost final : public ReplicaObserver {
   void OnPeerUnreachable(NodeId peer, bool refused);
   /// Every partition ends its calls and writes its last checkpoint; `done` after that.
   void StopAll(Callback<> done);
+  /// Whether a replica here is still being refilled after damage.
+  bool IsRefilling() const;
+  size_t partition_count() const { return partitions_.size(); }
   /// How many groups with another live voter are led here. With `try_now` each is handed to the
   /// voter that is furthest.
   size_t HandOver(bool try_now);

@@ -274,6 +274,8 @@ void Replica::Step(raft::Message message) {
   }
   impl_->Touch();
   impl_->raft->Step(std::move(message));
+  // Answers to an idle leader's heartbeats change nothing: no turn for the thousands of them.
+  if (impl_->raft->IsLeader() && !impl_->raft->HasReady()) return;
   impl_->ScheduleTurn();
 }
 
