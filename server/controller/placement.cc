@@ -204,6 +204,7 @@ std::vector<record::ReplicaChange> PlanFillUp(const ClusterImage& image,
         if (!next) break;
         replicas.push_back(*next);
       }
+      load->PutLeaderFirst(&replicas);  // a node that came back gets its share of leaderships too
       load->Add(replicas);
       if (replicas.size() == partition.replicas.size()) continue;
       changes.push_back({partition.group, partition.revision, std::move(replicas)});

@@ -182,6 +182,27 @@ TEST(Placement, FillsUpOnlyWithNodesThatAreNotLeaving) {
   EXPECT_TRUE(PlanFillUp(image, AllOf(image), 100).empty());
 }
 
+TEST(Placement, ANodeThatFillsUpGetsItsShareOfLeaderships) {
+  ClusterImage image = ClusterOf(3, 0);
+  auto placed = PlacePartitions(image, AllOf(image), 6, 3);
+  ASSERT_TRUE(placed.ok());
+  MustFold(MakeTopic("t", *std::move(placed)), &image);
+  MustFold(record::RemoveNode{NodeId(3)}, &image);
+  MustFold(record::ChangeReplicas{PlanRemoval(image, AllOf(image), NodeId(3), 100)}, &image);
+  for (uint64_t group = 1; group <= 6; ++group) {
+    MustFold(record::SettleReplicas{GroupId(group), 2}, &image);
+  }
+  MustFold(record::ForgetNode{NodeId(3)}, &image);
+  MustFold(record::AdmitNode{NodeId(3)}, &image);
+  MustFold(record::RegisterNode{MakeNode(3)}, &image);
+  MustFold(record::ChangeReplicas{PlanFillUp(image, AllOf(image), 100)}, &image);
+  std::vector<std::vector<NodeId>> lists;
+  for (const auto& partition : image.FindTopic("t")->partitions) {
+    lists.push_back(partition.replicas);
+  }
+  EXPECT_LE(Range(Count(lists).leaders, AllOf(image)), 1);
+}
+
 TEST(Placement, PlansStayWithinTheirBound) {
   ClusterImage image = ClusterOf(3, 0);
   std::vector<std::vector<NodeId>> many(50, Nodes({1, 2}));
