@@ -8,6 +8,7 @@
 #include <utility>
 
 #include "server/controller/controller_leader.h"
+#include "server/controller/placement.h"
 #include "server/controller/request_router.h"
 
 namespace jangada::server {
@@ -16,7 +17,10 @@ namespace {
 using request::Answer;
 
 constexpr int64_t kWaitPollUs = 20'000;  // leaders' readiness is looked at this often
-constexpr int64_t kRegisterPatienceUs = 5'000'000;
+constexpr int64_t kRegisterPatienceUs = 10'000'000;
+/// A removed node that holds nothing any more ends after this: what it knows of the cluster grows
+/// stale.
+constexpr int64_t kRemovedGraceUs = 5'000'000;
 constexpr int64_t kRegisterAgainUs = 100'000;
 constexpr int64_t kProducerIdsPerBlock = 1'000;
 
@@ -60,6 +64,7 @@ struct Controller::Impl : std::enable_shared_from_this<Controller::Impl> {
   bool block_asked = false;
   bool registered = false;
   uint64_t replay_until = std::numeric_limits<uint64_t>::max();  // until Start: nothing is current
+  bool ending = false;                                           // removed: the process will end
   bool stopped = false;
 
   int64_t Now() const { return context.executor.NowUs(); }
@@ -75,6 +80,8 @@ struct Controller::Impl : std::enable_shared_from_this<Controller::Impl> {
   void InitProducer(Callback<Result<ProducerIdentity>> done);
   void OnBlock(const Answer& answer);
   void Register(Callback<Status> done);
+  bool IsRemoved() const;
+  void EndIfRemoved();
   void PostChores();
   void ArmChores();
   void Stop();
@@ -210,6 +217,29 @@ void Controller::Impl::Register(Callback<Status> done) {
                  });
 }
 
+/// The last image that a removed node sees says so: it holds nothing and leads nobody.
+bool Controller::Impl::IsRemoved() const {
+  const NodeId self = options.self.id;
+  const NodeInfo* known = image->FindNode(self);
+  return known != nullptr && known->removing && known->disk_id == options.self.disk_id &&
+         image->version >= replay_until && !HoldsPartitions(*image, self);
+}
+
+void Controller::Impl::EndIfRemoved() {
+  if (ending || !IsRemoved()) return;
+  ending = true;
+  spdlog::info("removed from the cluster, ending soon node={}", options.self.id.value());
+  After(kRemovedGraceUs, [](Impl& self) {
+    self.ending = false;
+    if (!self.IsRemoved()) return;
+    if (self.group->status().leader == self.options.self.id) return self.EndIfRemoved();
+    const std::string name = "node " + std::to_string(self.options.self.id.value());
+    self.context.host.OnRefused(
+        {ErrorCode::kPermissionDenied,
+         name + " was removed from the cluster and holds nothing any more: its data_dir can go"});
+  });
+}
+
 void Controller::Impl::PostChores() {
   if (!leader || std::exchange(chores_posted, true)) return;
   Post([](Impl& self) {
@@ -333,7 +363,11 @@ void Controller::AddNode(NodeId node, Callback<Status> done) {
 
 void Controller::RemoveNode(NodeId node, Callback<Status> done) {
   impl_->Post([node, done = std::move(done)](Impl& self) mutable {
-    auto shows = [&self, node] { return self.image->FindNode(node) == nullptr; };
+    auto shows = [&self, node] {
+      // The node that is removed sees no more of the log once it holds nothing.
+      return self.image->FindNode(node) == nullptr ||
+             (node == self.options.self.id && self.IsRemoved());
+    };
     self.SubmitAndShow(request::RemoveNode{{}, node}, self.options.default_timeout_us,
                        std::move(shows),
                        "the removal is under way but not complete: it goes on, and `jangada "
@@ -387,7 +421,9 @@ void Controller::OnImage(ClusterImagePtr image) {
   impl_->context.host.OnImage(std::move(image));
   // After the fold: what waits may ask for more.
   impl_->Post([](Impl& self) {
-    if (!self.stopped) self.CheckWaiting();
+    if (self.stopped) return;
+    self.CheckWaiting();
+    self.EndIfRemoved();
   });
   impl_->PostChores();
 }

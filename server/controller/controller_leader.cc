@@ -30,16 +30,6 @@ Result<TopicPtr> FindTopic(const ClusterImage& image, const std::string& name) {
   return Error{ErrorCode::kUnknownTopic, "there is no topic '" + name + "'"};
 }
 
-/// No replicas and no one leaving on it.
-bool HoldsNothing(const ClusterImage& image, NodeId node) {
-  for (const auto& [name, topic] : image.topics) {
-    for (const PartitionInfo& partition : topic->partitions) {
-      if (Contains(partition.replicas, node) || Contains(partition.leaving, node)) return false;
-    }
-  }
-  return true;
-}
-
 }  // namespace
 
 ControllerLeader::ControllerLeader(const Controller::Options& options,
@@ -260,7 +250,7 @@ void ControllerLeader::DoChores(bool news) {
     state->chore_under_way = false;
     state->chore_failed = !outcome.ok();
     if (!outcome.ok()) {
-      spdlog::warn("controller chore failed error=\"{}\"", outcome.error().message);
+      spdlog::info("controller chore put off reason=\"{}\"", outcome.error().message);
     }
   });
 }
@@ -288,7 +278,7 @@ std::optional<record::Body> ControllerLeader::NextChore() {
       return record::ChangeReplicas{std::move(changes)};
     }
     const bool is_member = Contains(membership.voters, id) || Contains(membership.learners, id);
-    if (is_final && !is_member && HoldsNothing(image(), id)) {
+    if (is_final && !is_member && !HoldsPartitions(image(), id)) {
       spdlog::info("removed node={}", id.value());
       return record::ForgetNode{id};
     }
@@ -314,13 +304,14 @@ void ControllerLeader::SeatGroup() {
     group_.ProposeMembership(propose->target, [state = state_](Status proposed) {
       state->seat_under_way = false;
       if (!proposed.ok()) {
-        spdlog::warn("controller membership change failed error=\"{}\"", proposed.error().message);
+        spdlog::info("controller membership change put off reason=\"{}\"",
+                     proposed.error().message);
       }
     });
   } else if (const auto* transfer = std::get_if<StepTransfer>(&step)) {
     const Status handed_over = group_.TransferLeadership(transfer->to);
     if (!handed_over.ok()) {
-      spdlog::warn("controller handover failed error=\"{}\"", handed_over.error().message);
+      spdlog::info("controller handover put off reason=\"{}\"", handed_over.error().message);
     }
   }
 }

@@ -1,7 +1,6 @@
 #include "server/controller/placement.h"
 
 #include <algorithm>
-#include <set>
 #include <tuple>
 #include <utility>
 
@@ -107,18 +106,6 @@ class Load {
   std::map<std::pair<NodeId, NodeId>, int> shared_;
 };
 
-/// The nodes that stand in some partition, as replicas or leaving.
-std::set<NodeId> Holders(const ClusterImage& image) {
-  std::set<NodeId> holders;
-  for (const auto& [name, topic] : image.topics) {
-    for (const PartitionInfo& partition : topic->partitions) {
-      holders.insert(partition.replicas.begin(), partition.replicas.end());
-      holders.insert(partition.leaving.begin(), partition.leaving.end());
-    }
-  }
-  return holders;
-}
-
 }  // namespace
 
 std::vector<Candidate> Candidates(const ClusterImage& image, const std::vector<NodeId>& fit) {
@@ -213,16 +200,24 @@ std::vector<record::ReplicaChange> PlanFillUp(const ClusterImage& image,
   return changes;
 }
 
+bool HoldsPartitions(const ClusterImage& image, NodeId node) {
+  for (const auto& [name, topic] : image.topics) {
+    for (const PartitionInfo& partition : topic->partitions) {
+      if (Contains(partition.replicas, node) || Contains(partition.leaving, node)) return true;
+    }
+  }
+  return false;
+}
+
 ControllerSeats SeatController(const ClusterImage& image, const std::vector<NodeId>& present_voters,
                                const std::vector<NodeId>& fit) {
   std::vector<NodeId> members;
   std::vector<NodeId> handing_over;
-  const std::set<NodeId> holders = Holders(image);
   for (const auto& [id, node] : image.nodes) {
     if (node.disk_id.IsZero()) continue;
     if (!node.removing) {
       members.push_back(id);
-    } else if (holders.contains(id)) {
+    } else if (HoldsPartitions(image, id)) {
       handing_over.push_back(id);
     }
   }

@@ -44,6 +44,9 @@ std::vector<record::ReplicaChange> PlanFillUp(const ClusterImage& image,
                                               const std::vector<Candidate>& candidates,
                                               size_t max_changes);
 
+/// Whether some partition has `node` as a replica, or as one that is leaving.
+bool HoldsPartitions(const ClusterImage& image, NodeId node);
+
 /// Who should belong to group 0: every registered node, up to kMaxControllerVoters of them as
 /// voters. Voters stay voters while they can; a voter is added only to reach an odd number (or to
 /// replace one). A node that is being removed stays a learner while it holds partitions: it must

@@ -19,6 +19,14 @@ bool IsSurelyNotDone(ErrorCode code) {
          code == ErrorCode::kThrottled;
 }
 
+/// What the transport says is never the leader's word: a node that lags may refuse a connection to
+/// which the cluster would agree.
+Answer NotReached(const Error& error) {
+  Answer answer = request::Refusal(error);
+  if (error.code != ErrorCode::kTimeout) answer.error = ErrorCode::kUnavailable;
+  return answer;
+}
+
 }  // namespace
 
 RequestRouter::RequestRouter(NodeId self, std::vector<NodeId> first_peers, Executor& executor,
@@ -105,7 +113,11 @@ std::optional<NodeId> RequestRouter::WhomToAsk() {
 }
 
 void RequestRouter::OnReply(const PendingPtr& asked, NodeId from, const Result<Bytes>& reply) {
-  if (!reply.ok()) return OnAnswer(asked, request::Refusal(reply.error()));
+  if (!reply.ok()) {
+    OnAnswer(asked, NotReached(reply.error()));
+    if (asked->done) asked->last_refusal = reply.error();
+    return;
+  }
   Result<Answer> answer = request::DecodeAnswer(reply->view());
   if (!answer.ok()) return OnAnswer(asked, request::Refusal(answer.error()));
   if (answer->leader && *answer->leader != from) hint_ = answer->leader;
@@ -121,7 +133,7 @@ void RequestRouter::OnAnswer(const PendingPtr& asked, Answer answer) {
   // An attempt whose fate is unknown stays so, whatever becomes of the next one.
   asked->unknown_before |= fate_unknown;
   asked->under_way = asked->unknown_before;
-  asked->last_refusal = std::move(answer.message);
+  asked->last_refusal = Error{*answer.error, std::move(answer.message)};
   TryLater(asked);
 }
 
@@ -131,7 +143,11 @@ void RequestRouter::OnDeadline(const PendingPtr& asked) {
                                            "the controller did not answer in time: the change may "
                                            "have been made, or may yet be"}));
   }
-  const std::string why = asked->last_refusal.empty() ? "" : " (" + asked->last_refusal + ")";
+  const std::optional<Error>& last = asked->last_refusal;
+  if (last && last->code == ErrorCode::kPermissionDenied) {
+    return Finish(asked, request::Refusal(*last));
+  }
+  const std::string why = last ? " (" + last->message + ")" : "";
   Finish(asked,
          request::Refusal({ErrorCode::kUnavailable, "the cluster's controller has no leader now" +
                                                         why + ": nothing was changed, try again"}));

@@ -32,8 +32,9 @@ class RequestRouter : public std::enable_shared_from_this<RequestRouter> {
   /// The nodes of the cluster, to be asked one after the other when no leader is known.
   void SetNodes(const ClusterImage& image);
 
-  /// `done` once: the leader's answer; kUnavailable at the deadline if the request is surely not
-  /// done, else kTimeout; kShuttingDown after Stop.
+  /// `done` once: the leader's answer; at the deadline kUnavailable if the request is surely not
+  /// done (kPermissionDenied if the others did not even let this node connect), else kTimeout;
+  /// kShuttingDown after Stop.
   void Submit(request::Request request, int64_t timeout_us, Callback<request::Answer> done);
   void Stop();
 
@@ -43,9 +44,9 @@ class RequestRouter : public std::enable_shared_from_this<RequestRouter> {
     int64_t deadline_us = 0;
     Callback<request::Answer> done;
     Executor::TimerId deadline_timer = 0;
-    bool under_way = false;       // somebody may be acting on it
-    bool unknown_before = false;  // the fate of an earlier attempt is unknown
-    std::string last_refusal;     // why it is not done yet
+    bool under_way = false;             // somebody may be acting on it
+    bool unknown_before = false;        // the fate of an earlier attempt is unknown
+    std::optional<Error> last_refusal;  // why it is not done yet
   };
   using PendingPtr = std::shared_ptr<Pending>;
 

@@ -22,7 +22,8 @@ class SharedLog {
   raft::Index last = 0;
   raft::Membership membership;
   std::map<NodeId, ControllerMachine*> machines;  // of nodes that are up
-  bool lose_fates = false;                        // appended, but the proposer is told kTimeout
+  std::set<NodeId> cut_off;  // hear of nothing that comes after they left the membership
+  bool lose_fates = false;   // appended, but the proposer is told kTimeout
 
   void Append(const Bytes& payload) {
     raft::Entry entry;
@@ -31,6 +32,7 @@ class SharedLog {
     entry.type = raft::EntryType::kCommand;
     entry.payload = payload;
     for (auto& [node, machine] : machines) {
+      if (cut_off.contains(node) && !membership.Contains(node)) continue;
       executor.After(node == leader ? 0 : 5'000, [this, node = node, entry] {
         auto it = machines.find(node);
         if (it != machines.end()) it->second->Apply(entry);

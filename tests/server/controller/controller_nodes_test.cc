@@ -93,6 +93,60 @@ TEST_F(ControllerTest, AWipedNodeIsRemovedAddedAndFilledUpAgain) {
   }
 }
 
+TEST_F(ControllerTest, ANodeThatIsAskedToRemoveItselfAnswersAndEnds) {
+  BootThree();
+  server::CreateTopic request = Topic("t", 1, 1);
+  request.assignment = {Nodes({3, 1})};
+  ASSERT_TRUE(CreateTopic(1, request).ok());
+  log_.cut_off.insert(NodeId(3));  // once out of group 0, it hears no more of it
+  std::optional<Status> removed;
+  node(3).controller->RemoveNode(NodeId(3), [&](Status status) { removed = status; });
+  RunForSeconds(2);
+  EXPECT_FALSE(removed.has_value());
+  EXPECT_FALSE(node(3).refused.has_value());
+  const PartitionInfo partition = node(1).image->FindTopic("t")->partitions[0];
+  node(1).controller->ReportSettled(partition.group, partition.revision, [](const Status&) {});
+  RunForSeconds(1);
+  ASSERT_TRUE(removed.has_value());
+  EXPECT_TRUE(removed->ok()) << removed->error();
+  RunForSeconds(6);
+  ASSERT_TRUE(node(3).refused.has_value()) << "a removed node must not go on with a stale view";
+  EXPECT_EQ(node(1).image->FindNode(NodeId(3)), nullptr);
+}
+
+TEST_F(ControllerTest, ANodeThatNobodyLetsInIsRefusedOnlyWhenThatLasts) {
+  BootThree();
+  node(3).TakeDown();
+  nodes_.erase(3);
+  int refusals = 0;
+  const auto shut_out = [&](int id) {
+    network_.SetHandler(NodeId(id), [&refusals](NodeId, const PeerCall&, auto reply) {
+      ++refusals;
+      reply(Error{ErrorCode::kPermissionDenied, "node 3 is not a member (any more)"});
+    });
+  };
+  const auto let_in = [&](int id) {
+    network_.SetHandler(NodeId(id), [this, id](NodeId from, const PeerCall& call, auto reply) {
+      node(id).controller->OnPeerCall(from, call, std::move(reply));
+    });
+  };
+  for (const int id : {1, 2}) shut_out(id);
+  Boot(3);
+  RunForSeconds(5);
+  EXPECT_GT(refusals, 10);
+  EXPECT_FALSE(node(3).refused.has_value()) << "they may lag";
+  for (const int id : {1, 2}) let_in(id);
+  RunForSeconds(1);
+  EXPECT_TRUE(node(3).controller->registered());
+
+  node(3).TakeDown();
+  nodes_.erase(3);
+  for (const int id : {1, 2}) shut_out(id);
+  Boot(3);
+  RunForSeconds(12);
+  EXPECT_TRUE(node(3).refused.has_value());
+}
+
 TEST_F(ControllerTest, ADeadNodeThatAPartitionCannotSpareIsNotRemoved) {
   BootThree();
   server::CreateTopic request = Topic("t", 1, 1);
