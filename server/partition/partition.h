@@ -39,8 +39,8 @@ class Partition {
   Partition(const Partition&) = delete;
   Partition& operator=(const Partition&) = delete;
 
-  /// From what the store loaded, or a fresh GroupState for a new group. `bootstrap`: the voters of
-  /// a group that is being created here; empty for one that already lives elsewhere.
+  /// From what the store loaded, or a fresh GroupState for a new group. `bootstrap`: the voters
+  /// that the group began with, if it is being created here or `state` is damaged; else empty.
   Status Start(const storage::GroupState& state, const raft::Membership& bootstrap);
   /// Ends every pending call with kShuttingDown and writes a last checkpoint; `done` after that.
   void Stop(Callback<> done);

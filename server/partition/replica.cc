@@ -94,11 +94,12 @@ Status Replica::Impl::Open(const storage::GroupState& state, const raft::Members
   return Status();
 }
 
-/// The voters that a group begins with are part of no entry, so they are written down first of all.
+/// The voters that a group begins with are part of no entry, so they are written down first of all:
+/// a checkpoint that folds in nothing.
 void Replica::Impl::FoundGroup() {
   storage::Checkpoint checkpoint;
   checkpoint.meta = folded.base.meta;
-  checkpoint.state = EncodeFoldedState({folded.base, {}, 0, machine->EncodeState()});
+  checkpoint.state = EncodeFoldedState({folded.base, {}, 0, {}});
   storage::GroupWrite write;
   write.checkpoint = std::move(checkpoint);
   writes.Push(std::move(write), {});

@@ -61,7 +61,9 @@ class Replica {
   ~Replica();
 
   /// Starts from what the store loaded (a fresh GroupState for a new group).
-  /// `bootstrap`: the voters of a group that is being created; empty otherwise.
+  /// `bootstrap`: the voters that the group began with, if it is being created here, or if `state`
+  /// is damaged (its own record of them may be lost; a damaged replica neither votes nor campaigns
+  /// until it is refilled, so naming them is safe); else empty.
   Status Start(const storage::GroupState& state, const raft::Membership& bootstrap);
   /// Ends every pending call with kShuttingDown and writes a last checkpoint; `done` after that.
   /// Then it may be destroyed. REQUIRES: started.

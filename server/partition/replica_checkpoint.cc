@@ -147,7 +147,8 @@ void Replica::Impl::Reopen(const Result<storage::GroupState>& state) {
   if (base.index == 0) bootstrap = base.membership;
   raft.reset();
   const Status opened = Open(*state, bootstrap, /*keep_machine=*/true);
-  if (!opened.ok()) OnStoreError(Error{ErrorCode::kIoError, opened.error().message});
+  if (!opened.ok()) return OnStoreError(Error{ErrorCode::kIoError, opened.error().message});
+  if (!state->checkpoint && !bootstrap.IsEmpty()) FoundGroup();
 }
 
 void Replica::Impl::CheckRefillEnd() {

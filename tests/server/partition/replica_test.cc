@@ -214,6 +214,39 @@ TEST(ReplicaTest, DamageFoundAtStartIsRefilledAndTheReplicaVotesAgain) {
   EXPECT_EQ(ReadAllFrom(&cluster, damaged, 0), Bigs(0, 22));
 }
 
+TEST(ReplicaTest, DamageBelowACheckpointOfAnUntrimmedLogLeavesAVoter) {
+  TestCluster cluster;
+  ProduceBigs(&cluster, 0, 20);
+  AwaitConvergence(&cluster);
+  const int damaged = OtherThan(cluster.Leader());
+  cluster.Stop(damaged);  // with a checkpoint, which goes with the damage below it
+  cluster.store(damaged).Rot(TestCluster::kGroup, 8);
+  cluster.Start(damaged, {1, 2, 3});
+  AwaitConvergence(&cluster);
+  cluster.RunFor(kSecond);
+  EXPECT_EQ(ReadAllFrom(&cluster, damaged, 0), Bigs(0, 20));
+  cluster.Crash(damaged);
+  cluster.Start(damaged);  // whole again: it knows the voters by itself
+  AwaitConvergence(&cluster);
+  EXPECT_EQ(ReadAllFrom(&cluster, damaged, 0), Bigs(0, 20));
+}
+
+TEST(ReplicaTest, DamageFoundWhileItRunsLeavesAVoterThatSurvivesARestart) {
+  TestCluster cluster({.cache_bytes = 30'000, .checkpoint_every_bytes = 50'000});
+  ProduceBigs(&cluster, 0, 20);
+  AwaitConvergence(&cluster);
+  const int damaged = cluster.Leader();
+  cluster.store(damaged).Rot(TestCluster::kGroup, 8);  // far below its checkpoint
+  EXPECT_EQ(cluster.Read(damaged, 6).error().code, ErrorCode::kNotLeader);
+  EXPECT_NE(cluster.AwaitLeader(damaged), damaged);
+  AwaitConvergence(&cluster);
+  cluster.RunFor(kSecond);
+  cluster.Crash(damaged);
+  cluster.Start(damaged);
+  AwaitConvergence(&cluster);
+  EXPECT_EQ(ReadAllFrom(&cluster, damaged, 0), Bigs(0, 20));
+}
+
 TEST(ReplicaTest, DamageBelowTheCheckpointIsRefilledFromTheVeryStart) {
   TestCluster cluster({.checkpoint_every_bytes = 50'000});
   ProduceBigs(&cluster, 0, 40);
