@@ -66,6 +66,9 @@ void ControllerRoom::Start(const storage::GroupState& state) {
     return;
   }
   controller_.Start(*this, *machine_);
+  // A checkpoint at the log's end is the present image, and there may be no entry for long that
+  // brings another.
+  reconciler_->OnImage(context_.image.Get());
 }
 
 void ControllerRoom::Stop(Callback<> done) {
