@@ -23,6 +23,9 @@ template <class... Handlers>
 struct Overloaded : Handlers... {
   using Handlers::operator()...;
 };
+// GCC needs no guide for an aggregate; the Clang that lints this does.
+template <class... Handlers>
+Overloaded(Handlers...) -> Overloaded<Handlers...>;
 
 /// The terms of the log on disk. Entries that the snapshot folds in may still be there; without any
 /// entry after a damage below the snapshot, the snapshot alone is the log.
