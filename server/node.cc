@@ -306,8 +306,8 @@ void Node::Impl::OnControllerLeadership(const raft::RoleChange& change, bool rea
     teller->OnReadyToLead(self_leads);
   } else if (change.leader && *change.leader != config.self()) {
     leaders.Learn(LeaderHint{kControllerGroup, *change.leader, change.term});
-  } else {
-    leaders.Forget(kControllerGroup, change.term, config.self());
+  } else if (const auto known = leaders.Find(kControllerGroup)) {
+    leaders.Forget(kControllerGroup, change.term, known->leader);
   }
 }
 

@@ -26,7 +26,9 @@ void PeerRouter::WithRoom(Task task) {
 
 ClusterImagePtr PeerRouter::KnownImage() const {
   ClusterImagePtr image = image_.Get();
-  return image->version == 0 ? nullptr : image;
+  // Without a leader of group 0 the image may be of a past in which a peer had another disk.
+  const bool current = image->version > 0 && leaders_.Find(kControllerGroup).has_value();
+  return current ? image : nullptr;
 }
 
 Status PeerRouter::CheckPeer(const PeerIdentity& peer) {

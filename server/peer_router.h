@@ -38,7 +38,7 @@ class PeerRouter final : public PeerSink {
   template <class Task>
   void WithRoom(Task task);
   Result<Bytes> AnswerFoundingProbe(const PeerCall& call) const;
-  /// nullptr until group 0's log said something.
+  /// nullptr unless group 0 follows a leader and its log said something.
   ClusterImagePtr KnownImage() const;
 
   const Config& config_;

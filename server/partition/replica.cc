@@ -10,6 +10,7 @@
 namespace jangada::server {
 namespace {
 
+constexpr raft::Ticks kCoarseTicks = 10;      // the grid of far deadlines
 constexpr int kReadiesPerTurn = 8;            // then other replicas of the shard have their turn
 constexpr int kCampaignTries = 20;            // of the preferred leader of a new group, whose other
 constexpr int64_t kCampaignEveryUs = 50'000;  // replicas may be made a little later than itself
@@ -160,7 +161,10 @@ void Replica::Impl::Turn() {
 /// nothing.
 void Replica::Impl::ArmTimer() {
   std::optional<int64_t> due_us = proposals.next_deadline_us();
-  if (const raft::Ticks due = raft->NextDue(); due != raft::kNever) {
+  if (raft::Ticks due = raft->NextDue(); due != raft::kNever) {
+    // Thousands of followers wait for leaders that live: far deadlines fire early, on a grid that
+    // they share, and by then have mostly moved. A real one is then waited for to the tick.
+    if (due > NowTicks() + kCoarseTicks) due -= due % kCoarseTicks;
     const int64_t tick_us = static_cast<int64_t>(due) * options.tick_us;
     due_us = due_us ? std::min(*due_us, tick_us) : tick_us;
   }
