@@ -43,7 +43,7 @@ struct Config {
   int64_t shards = 0;
 
   struct Raft {
-    int64_t heartbeat_ms = 200;
+    int64_t heartbeat_ms = 250;
     int64_t election_timeout_ms = 1000;
     int64_t disk_stall_ms = 3000;
     int64_t max_inflight_bytes = 16 << 20;
