@@ -417,6 +417,11 @@ std::optional<NodeId> Controller::leader() const {
 
 void Controller::OnImage(ClusterImagePtr image) {
   impl_->image = image;
+  if (impl_->group != nullptr) {
+    // A tail that was never committed may be cut off: no image will ever speak of it.
+    impl_->replay_until =
+        std::min<uint64_t>(impl_->replay_until, impl_->group->status().last.index);
+  }
   impl_->router->SetNodes(*image);
   impl_->context.host.OnImage(std::move(image));
   // After the fold: what waits may ask for more.

@@ -32,6 +32,21 @@ TEST_F(ControllerTest, ACreationIsAnsweredOnlyWhenEveryPartitionHasAReadyLeader)
   EXPECT_TRUE(answer->ok());
 }
 
+TEST_F(ControllerTest, ATailThatWasCutOffIsNoHistoryToWaitFor) {
+  log_.last = 100;  // on this disk, but never committed
+  Boot(1);
+  EXPECT_EQ(node(1).controller->replay_until(), 100u);
+  log_.last = 4;  // a leader that never had it cut it off
+  ClusterImage image;
+  image.version = 4;
+  node(1).controller->OnImage(std::make_shared<const ClusterImage>(image));
+  EXPECT_EQ(node(1).controller->replay_until(), 4u);
+  log_.last = 200;
+  image.version = 5;
+  node(1).controller->OnImage(std::make_shared<const ClusterImage>(image));
+  EXPECT_EQ(node(1).controller->replay_until(), 4u);
+}
+
 TEST_F(ControllerTest, ACreationWhoseLeadersNeverComeTimesOut) {
   BootThree();
   ready_.clear();
