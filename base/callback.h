@@ -20,9 +20,9 @@ class CallbackOf<R(Args...)> {
   CallbackOf(std::nullptr_t) {}  // NOLINT(google-explicit-constructor): reads as "no callback"
 
   template <class F>
-    requires(!std::is_same_v<std::decay_t<F>, CallbackOf> &&
-             std::is_invocable_r_v<R, std::decay_t<F>&, Args...>)
-  CallbackOf(F&& function)  // NOLINT(google-explicit-constructor): a lambda is a callback
+  requires(!std::is_same_v<std::decay_t<F>, CallbackOf> &&
+           std::is_invocable_r_v<R, std::decay_t<F>&, Args...>)
+      CallbackOf(F&& function)  // NOLINT(google-explicit-constructor): a lambda is a callback
       : target_(std::make_unique<Target<std::decay_t<F>>>(std::forward<F>(function))) {}
 
   explicit operator bool() const { return target_ != nullptr; }

@@ -1,6 +1,6 @@
 // CHECK: a programmer's error ends the process at once, and says which values broke which rule.
-// Always on, in every build. An operating error (a full disk, a bad request) is a Result, never a CHECK.
-// Safe from any thread.
+// Always on, in every build. An operating error (a full disk, a bad request) is a Result, never a
+// CHECK. Safe from any thread.
 #pragma once
 
 #include <sstream>
@@ -15,7 +15,7 @@ namespace internal {
 
 template <class T>
 std::string Show(const T& value) {
-  if constexpr (requires(std::ostringstream& out) { out << value; }) {
+  if constexpr (requires(std::ostringstream & out) { out << value; }) {
     std::ostringstream out;
     out << value;
     return out.str();
@@ -32,10 +32,10 @@ std::string ShowBoth(const char* text, const A& a, const B& b) {
 }  // namespace internal
 }  // namespace jangada
 
-#define CHECK(condition)                                          \
-  do {                                                            \
-    if (!(condition)) [[unlikely]]                                \
-      ::jangada::CheckFailed(__FILE__, __LINE__, #condition);     \
+#define CHECK(condition)                                      \
+  do {                                                        \
+    if (!(condition)) [[unlikely]]                            \
+      ::jangada::CheckFailed(__FILE__, __LINE__, #condition); \
   } while (0)
 
 /// CHECK with a sentence that tells the reader what the rule protects.
@@ -45,13 +45,14 @@ std::string ShowBoth(const char* text, const A& a, const B& b) {
       ::jangada::CheckFailed(__FILE__, __LINE__, std::string(#condition ": ") + (message)); \
   } while (0)
 
-#define JANGADA_CHECK_OP(a, b, op)                                                           \
-  do {                                                                                       \
-    const auto& check_a_ = (a);                                                              \
-    const auto& check_b_ = (b);                                                              \
-    if (!(check_a_ op check_b_)) [[unlikely]]                                                \
-      ::jangada::CheckFailed(__FILE__, __LINE__,                                             \
-                             ::jangada::internal::ShowBoth(#a " " #op " " #b, check_a_, check_b_)); \
+#define JANGADA_CHECK_OP(a, b, op)                                               \
+  do {                                                                           \
+    const auto& check_a_ = (a);                                                  \
+    const auto& check_b_ = (b);                                                  \
+    if (!(check_a_ op check_b_)) [[unlikely]]                                    \
+      ::jangada::CheckFailed(                                                    \
+          __FILE__, __LINE__,                                                    \
+          ::jangada::internal::ShowBoth(#a " " #op " " #b, check_a_, check_b_)); \
   } while (0)
 
 #define CHECK_EQ(a, b) JANGADA_CHECK_OP(a, b, ==)

@@ -1,6 +1,7 @@
-// Fixed-width and variable-length integers in byte strings. Big-endian where order on disk must equal
-// numeric order (keys) or where Kafka's formats say so; varints are Kafka's (protobuf's zigzag).
-// ByteReader never reads past its end: the first short read makes it fail, and it stays failed.
+// Fixed-width and variable-length integers in byte strings. Big-endian where order on disk must
+// equal numeric order (keys) or where Kafka's formats say so; varints are Kafka's (protobuf's
+// zigzag). ByteReader never reads past its end: the first short read makes it fail, and it stays
+// failed.
 #pragma once
 
 #include <bit>
@@ -17,9 +18,12 @@ template <class Int>
 Int SwapToBig(Int value) {
   static_assert(std::endian::native == std::endian::little, "little-endian machines only");
   if constexpr (sizeof(Int) == 1) return value;
-  if constexpr (sizeof(Int) == 2) return static_cast<Int>(__builtin_bswap16(static_cast<uint16_t>(value)));
-  if constexpr (sizeof(Int) == 4) return static_cast<Int>(__builtin_bswap32(static_cast<uint32_t>(value)));
-  if constexpr (sizeof(Int) == 8) return static_cast<Int>(__builtin_bswap64(static_cast<uint64_t>(value)));
+  if constexpr (sizeof(Int) == 2)
+    return static_cast<Int>(__builtin_bswap16(static_cast<uint16_t>(value)));
+  if constexpr (sizeof(Int) == 4)
+    return static_cast<Int>(__builtin_bswap32(static_cast<uint32_t>(value)));
+  if constexpr (sizeof(Int) == 8)
+    return static_cast<Int>(__builtin_bswap64(static_cast<uint64_t>(value)));
 }
 }  // namespace internal
 
@@ -60,7 +64,9 @@ inline int64_t UnZigZag(uint64_t value) {
   return static_cast<int64_t>(value >> 1) ^ -static_cast<int64_t>(value & 1);
 }
 
-inline void AppendVarint(std::string* out, int64_t value) { AppendUnsignedVarint(out, ZigZag(value)); }
+inline void AppendVarint(std::string* out, int64_t value) {
+  AppendUnsignedVarint(out, ZigZag(value));
+}
 
 inline size_t VarintSize(int64_t value) {
   uint64_t zigzag = ZigZag(value);

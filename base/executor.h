@@ -1,6 +1,7 @@
-// Executor: how code on a shard (and the log writer) meets time and other threads. One executor runs
-// one task at a time, so what it owns needs no lock. The real ones are threads (server/runtime); the
-// simulator's is a virtual clock. It stands in base because storage and server both need it.
+// Executor: how code on a shard (and the log writer) meets time and other threads. One executor
+// runs one task at a time, so what it owns needs no lock. The real ones are threads
+// (server/runtime); the simulator's is a virtual clock. It stands in base because storage and
+// server both need it.
 #pragma once
 
 #include <cstdint>
@@ -21,8 +22,9 @@ class Executor {
 
   // The rest belongs to the executor's own thread.
 
-  /// Runs `task` at the end of the present turn: after the tasks that were ready when the turn began.
-  /// One turn handles many messages, so what is gathered for its end is written and sent once.
+  /// Runs `task` at the end of the present turn: after the tasks that were ready when the turn
+  /// began. One turn handles many messages, so what is gathered for its end is written and sent
+  /// once.
   virtual void Defer(Callback<> task) = 0;
 
   /// Runs `task` once, no earlier than `delay_us` microseconds from now.
@@ -31,10 +33,12 @@ class Executor {
   /// The task of a timer that has not fired is destroyed unrun. A fired or unknown id is ignored.
   virtual void Cancel(TimerId timer) = 0;
 
-  /// Monotonic microseconds from an arbitrary origin. For every decision about time but the two below.
+  /// Monotonic microseconds from an arbitrary origin. For every decision about time but the two
+  /// below.
   virtual int64_t NowUs() const = 0;
 
-  /// Wall clock, milliseconds since 1970 UTC. Only for record timestamps and retention: it may jump.
+  /// Wall clock, milliseconds since 1970 UTC. Only for record timestamps and retention: it may
+  /// jump.
   virtual int64_t WallNowMs() const = 0;
 
   /// True on this executor's thread.

@@ -7,10 +7,12 @@
 
 namespace jangada {
 
-/// A node of the cluster, chosen by the operator: 1 or more. Kafka's clients see it as the broker id.
+/// A node of the cluster, chosen by the operator: 1 or more. Kafka's clients see it as the broker
+/// id.
 using NodeId = StrongId<struct NodeIdTag, int32_t>;
 
-/// A Raft group of the cluster: 0 is the controller, every partition has one of its own, never used again.
+/// A Raft group of the cluster: 0 is the controller, every partition has one of its own, never used
+/// again.
 using GroupId = StrongId<struct GroupIdTag, uint64_t>;
 
 inline constexpr GroupId kControllerGroup{0};

@@ -31,7 +31,8 @@ class Random {
     return result;
   }
 
-  /// Uniform in [0, bound). REQUIRES: bound > 0. The bias of the modulo is below 2^-32 for any bound we use.
+  /// Uniform in [0, bound). REQUIRES: bound > 0. The bias of the modulo is below 2^-32 for any
+  /// bound we use.
   uint64_t Below(uint64_t bound) { return Next() % bound; }
 
   /// Uniform in [low, high], both included.

@@ -11,7 +11,8 @@
 
 namespace jangada {
 
-/// What went wrong, as a program needs to know it. Each door maps these to its own codes in one place.
+/// What went wrong, as a program needs to know it. Each door maps these to its own codes in one
+/// place.
 enum class ErrorCode {
   // The caller's mistake: repeating the call cannot help.
   kInvalidArgument,
@@ -21,7 +22,8 @@ enum class ErrorCode {
   kOffsetOutOfRange,
   kRecordTooLarge,
   kCorruptRecord,       // the bytes that the client sent fail their checksum or their own counts
-  kFailedPrecondition,  // valid, but not in the present state (a change is under way, a node is down)
+  kFailedPrecondition,  // valid, but not in the present state (a change is under way, a node is
+                        // down)
   kPermissionDenied,    // another cluster, another disk, a node that was removed
   kUnsupportedVersion,
   // Idempotent producers.
@@ -104,7 +106,8 @@ template <>
 class [[nodiscard]] Result<void> {
  public:
   Result() = default;
-  Result(Error error) : error_(std::move(error)), ok_(false) {}  // NOLINT(google-explicit-constructor)
+  Result(Error error)
+      : error_(std::move(error)), ok_(false) {}  // NOLINT(google-explicit-constructor)
 
   bool ok() const { return ok_; }
   explicit operator bool() const { return ok_; }
@@ -125,17 +128,16 @@ using Status = Result<void>;
 }  // namespace jangada
 
 /// TRY(expression): returns the error to the caller, or goes on.
-#define TRY(expression)                                         \
-  do {                                                          \
-    if (auto try_result_ = (expression); !try_result_.ok())     \
-      return try_result_.error();                               \
+#define TRY(expression)                                                                 \
+  do {                                                                                  \
+    if (auto try_result_ = (expression); !try_result_.ok()) return try_result_.error(); \
   } while (0)
 
 #define JANGADA_CONCAT_(a, b) a##b
 #define JANGADA_CONCAT(a, b) JANGADA_CONCAT_(a, b)
 
 /// TRY_ASSIGN(auto x, expression): x is the value, or the error goes to the caller.
-#define TRY_ASSIGN(declaration, expression)                                        \
-  auto JANGADA_CONCAT(try_, __LINE__) = (expression);                              \
+#define TRY_ASSIGN(declaration, expression)                                                \
+  auto JANGADA_CONCAT(try_, __LINE__) = (expression);                                      \
   if (!JANGADA_CONCAT(try_, __LINE__).ok()) return JANGADA_CONCAT(try_, __LINE__).error(); \
   declaration = std::move(JANGADA_CONCAT(try_, __LINE__)).value()

@@ -1,5 +1,5 @@
-// Uuid: 128 bits that name a topic, a cluster or a disk for ever. Made from the seeded Random, so that
-// simulated runs replay; the shell seeds that Random from the machine's entropy.
+// Uuid: 128 bits that name a topic, a cluster or a disk for ever. Made from the seeded Random, so
+// that simulated runs replay; the shell seeds that Random from the machine's entropy.
 #pragma once
 
 #include <array>
@@ -29,7 +29,9 @@ class Uuid {
   std::string ToString() const;
 
   friend auto operator<=>(const Uuid&, const Uuid&) = default;
-  friend std::ostream& operator<<(std::ostream& out, const Uuid& id) { return out << id.ToString(); }
+  friend std::ostream& operator<<(std::ostream& out, const Uuid& id) {
+    return out << id.ToString();
+  }
 
  private:
   std::array<uint8_t, 16> bytes_{};
