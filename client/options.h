@@ -29,6 +29,9 @@ struct ProducerOptions {
   size_t batch_bytes = 64 << 10;  // a batch that holds so much is sent
   /// From Send to the callback, retries included. Afterwards the record fails.
   int64_t delivery_timeout_ms = 120'000;
+  /// A record that takes more, before compression, is refused: nodes refuse larger requests
+  /// (limits.max_request_bytes), and with such a request all that shares its connection.
+  size_t max_request_bytes = 16 << 20;
   /// Send blocks while so much waits for acknowledgement.
   size_t buffer_bytes = 32 << 20;
   /// One try of one batch. A node that answers nothing for so long is taken for dead.

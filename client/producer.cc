@@ -21,6 +21,8 @@ namespace {
 constexpr size_t kRecordOverhead = 96;
 /// A node may not have heard yet of a topic that was made a moment ago.
 constexpr int64_t kUnknownTopicGraceUs = 1'000'000;
+/// What a request has beside its batch: names and numbers.
+constexpr size_t kRequestOverhead = 4 << 10;
 
 size_t ChargeFor(const storage::Record& record) {
   size_t bytes = kRecordOverhead + record.key.value_or("").size();
@@ -186,6 +188,14 @@ void Producer::Impl::TakeIn() {
   }
   std::vector<std::string> touched;
   for (Pending& pending : incoming) {
+    if (pending.charged_bytes + kRequestOverhead > options_.max_request_bytes) {
+      pending.done(Error{ErrorCode::kRecordTooLarge,
+                         "the record has " + std::to_string(pending.charged_bytes) +
+                             " bytes, more than a request of " +
+                             std::to_string(options_.max_request_bytes) + " can carry"});
+      Through(1, pending.charged_bytes);
+      continue;
+    }
     if (touched.empty() || touched.back() != pending.topic) touched.push_back(pending.topic);
     topics_[pending.topic].waiting.push_back(std::move(pending));
   }

@@ -36,7 +36,8 @@ class Producer {
   /// Takes one record (its offset is ignored). Without `partition` the key decides, (murmur2(key) &
   /// 0x7fffffff) % partitions; records without a key fill a batch of one partition, then of
   /// another. Blocks while buffer_bytes are under way. `done` is called once, on the client's
-  /// thread: it must not block; callbacks of one partition come in the order of Send. Errors:
+  /// thread: it must not block; callbacks of one partition come in the order of Send,
+  /// but for a record larger than max_request_bytes, which is refused ahead of its turn. Errors:
   /// kUnknownTopic, kRecordTooLarge, kUnavailable (surely not written), kTimeout (may have been
   /// written), and the broker's own.
   void Send(const std::string& topic, storage::Record record, Callback<Result<Delivery>> done,

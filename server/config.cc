@@ -266,7 +266,8 @@ LoadedConfig LoadConfig(const std::optional<std::string>& path,
   if (!path) return ParseConfig("", "", settings);
   std::ifstream file(*path);
   std::stringstream text;
-  if (file) text << file.rdbuf();
+  if (file && file.peek() != std::ifstream::traits_type::eof()) text << file.rdbuf();
+  if (file.eof()) file.clear();  // an empty file is one; a folder opens, but reading it fails
   LoadedConfig loaded = ParseConfig(text.str(), *path, settings);
   if (!file) {
     loaded.problems.insert(loaded.problems.begin(),

@@ -91,6 +91,9 @@ bool SetUpLog(const Config& config) {
 }
 
 int Run(const Config& config) {
+  // Whoever reads stderr may go away (a pager, a log collector that restarts): lines are lost then,
+  // not the node.
+  std::signal(SIGPIPE, SIG_IGN);
   if (!SetUpLog(config)) return 1;
   // Lives as long as the process: the signal thread refers to it.
   static EndSignal end;

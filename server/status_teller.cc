@@ -1,5 +1,7 @@
 #include "server/status_teller.h"
 
+#include <spdlog/spdlog.h>
+
 #include <utility>
 
 namespace jangada::server {
@@ -31,9 +33,25 @@ void StatusTeller::TellAll(NodeId to) {
 
 void StatusTeller::Round() {
   if (stopped_) return;
+  LogRoom();
   TellEveryone(Full());
   on_round_();
   context_.executor.After(kFullUs, [this] { Round(); });
+}
+
+/// Producers hear of a full disk from the refusals, whoever runs the node from its log.
+void StatusTeller::LogRoom() {
+  const storage::LogStore::Usage usage = context_.store.usage();
+  if (usage.accepts_produce == had_room_) return;
+  had_room_ = usage.accepts_produce;
+  if (had_room_) {
+    spdlog::info("disk has room again; produce is accepted free_bytes={}", usage.disk_free_bytes);
+  } else {
+    spdlog::error(
+        "disk has less free space than storage.min_free_bytes; produce is refused, reads are "
+        "served free_bytes={}",
+        usage.disk_free_bytes);
+  }
 }
 
 void StatusTeller::TellNews() {

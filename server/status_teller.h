@@ -43,6 +43,7 @@ class StatusTeller {
   static constexpr int64_t kGatherUs = 3'000;
 
   void Round();
+  void LogRoom();
   void TellNews();
   NodeStatus Full() const;
   void TellEveryone(const NodeStatus& status);
@@ -51,6 +52,7 @@ class StatusTeller {
   const std::function<void()> on_round_;
   std::vector<LeaderHint> news_;
   bool draining_ = false;
+  bool had_room_ = true;
   bool stopped_ = true;
 };
 

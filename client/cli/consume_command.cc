@@ -114,12 +114,16 @@ class Printer {
       // A count is due as a whole within the timeout; without one, each piece is.
       if (options_.count == 0) give_up_us = clock.NowUs() + patience_us;
     }
+    if (!Done() && !EndsOnlyByStop()) {
+      return Error{ErrorCode::kInternal, "stopped after " + std::to_string(printed_) + " records"};
+    }
     return {};
   }
 
  private:
   /// A count is waited for, as if following.
   bool StopsAtEnd() const { return !options_.follow && options_.count == 0; }
+  bool EndsOnlyByStop() const { return options_.follow && options_.count == 0; }
   bool Done() const {
     return options_.count > 0 ? printed_ >= options_.count : StopsAtEnd() && ends_.empty();
   }

@@ -87,23 +87,35 @@ class Outcome {
     // PARTITION OFFSET LINE_NUMBER, out at once: a reader may act on it while we go on.
     std::printf("%d %lld %lld\n", delivery->partition, static_cast<long long>(delivery->offset),
                 static_cast<long long>(line_number));
-    std::fflush(stdout);
+    if (std::fflush(stdout) != 0) OnStdoutGone();
   }
 
-  Status Verdict(int64_t sent) {
+  /// `all_sent`: the input was read to its end.
+  Status Verdict(int64_t sent, bool all_sent) {
     const std::lock_guard lock(mutex_);
-    if (failed_ == 0 && acknowledged_ == sent) return {};
+    if (failed_ == 0 && acknowledged_ == sent && all_sent && !stdout_gone_) return {};
     const std::string counts = std::to_string(acknowledged_) + " of the " + std::to_string(sent) +
                                " records sent were acknowledged";
-    if (failed_ == 0)
+    if (failed_ == 0 && acknowledged_ != sent)
       return Error{ErrorCode::kTimeout, counts + "; the others may have been written"};
+    if (stdout_gone_)
+      return Error{ErrorCode::kIoError, counts + ", but stdout can't be written to"};
+    if (failed_ == 0)
+      return Error{ErrorCode::kInternal, counts + "; stopped before the input's end"};
     return Error{first_error_.code, counts + ": " + first_error_.message};
   }
 
  private:
+  /// The records are safe, but whoever wants their offsets does not get them.
+  void OnStdoutGone() {
+    stdout_gone_ = true;
+    stop_.Request();
+  }
+
   const StopSignal& stop_;
   const bool print_offsets_;
   std::atomic<int64_t> acknowledged_ = 0;
+  std::atomic<bool> stdout_gone_ = false;
   std::mutex mutex_;
   int64_t failed_ = 0;
   Error first_error_;
@@ -137,9 +149,13 @@ Status ProduceCommand(const Context& context, const ProduceOptions& options) {
   const EventLoop& clock = context.client.core().loop;
   const int64_t started_us = clock.NowUs();
   int64_t sent = 0;
+  bool all_sent = false;
   while (!stop.requested()) {
     TRY_ASSIGN(auto line, lines.Next());
-    if (!line.has_value()) break;
+    if (!line.has_value()) {
+      all_sent = !stop.requested();
+      break;
+    }
     if (options.rate > 0) {
       const auto due_us =
           started_us + static_cast<int64_t>(1e6 * static_cast<double>(sent) / options.rate);
@@ -152,7 +168,7 @@ Status ProduceCommand(const Context& context, const ProduceOptions& options) {
                   });
   }
   producer.Flush(context.timeout_ms + kFlushGraceMs);
-  return outcome.Verdict(sent);
+  return outcome.Verdict(sent, all_sent);
 }
 
 }  // namespace jangada::client

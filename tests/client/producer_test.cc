@@ -155,6 +155,23 @@ TEST_F(ClientTest, SendWaitsWhileTheBufferIsFull) {
   ExpectEachOnceInOrder(deliveries, "t", 1, 400);
 }
 
+TEST_F(ClientTest, ARecordThatNoRequestCanCarryIsRefusedAtOnceAndAlone) {
+  cluster_.AddTopic("t", 1, NodeId(1));
+  ProducerOptions options = kQuick;
+  options.max_request_bytes = 64 << 10;
+  Deliveries deliveries;
+  Producer producer(*client_, options);
+  producer.Send("t", Numbered(0), deliveries.For(0));
+  producer.Send("t", {.value = std::string(64 << 10, 'x')}, deliveries.For(1));
+  producer.Send("t", Numbered(2), deliveries.For(2));
+  ASSERT_TRUE(producer.Flush(20'000));
+  const auto results = deliveries.results();
+  EXPECT_TRUE(results.at(0).ok());
+  ASSERT_FALSE(results.at(1).ok());
+  EXPECT_EQ(results.at(1).error().code, ErrorCode::kRecordTooLarge);
+  EXPECT_TRUE(results.at(2).ok());
+}
+
 TEST_F(ClientTest, WhatIsNotAcknowledgedFailsWhenTheProducerIsClosed) {
   cluster_.AddTopic("t", 1, NodeId(1));
   nodes_[1]->broker.HoldAnswers(true);

@@ -198,6 +198,9 @@ TEST(DiskTest, FullDiskRefusesProduceServesReadsAndRecovers) {
   const auto refused = [&] { return !(said = produce_one()).empty(); };
   EXPECT_TRUE(Eventually(refused));
   EXPECT_THAT(said, HasSubstr("space")) << "the error says what is wrong";
+  EXPECT_TRUE(Eventually([&] {
+    return cluster.Log(1).find("produce is refused") != std::string::npos;
+  })) << "and so does the log";
   const int64_t before = load.acknowledged();
   const auto end = load.client().ListOffsets(
       {{.where = {"t", 0}, .at = client::OffsetQuery::At::kEarliest}}, kCallMs);
@@ -207,6 +210,8 @@ TEST(DiskTest, FullDiskRefusesProduceServesReadsAndRecovers) {
   ASSERT_TRUE(Eventually([&] { return !refused(); }));
   EXPECT_TRUE(load.Produce(100));
   EXPECT_EQ(load.acknowledged(), before + 100);
+  EXPECT_TRUE(
+      Eventually([&] { return cluster.Log(1).find("produce is accepted") != std::string::npos; }));
 }
 
 }  // namespace

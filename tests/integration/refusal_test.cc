@@ -2,6 +2,8 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <csignal>
+
 #include "tests/integration/load.h"
 #include "tests/integration/test_cluster.h"
 
@@ -20,6 +22,15 @@ TEST(RefusalTest, BusyPortIsRefusedWithItsNumber) {
   EXPECT_EQ(second.WaitForEnd(1), 1);
   EXPECT_THAT(second.Log(1), HasSubstr(std::to_string(first.grpc_port(1))));
   EXPECT_TRUE(first.Runs(1));
+}
+
+TEST(RefusalTest, NodeOutlivesTheReaderOfItsStderr) {
+  TestCluster cluster(1);
+  ASSERT_TRUE(cluster.StartAndServe());
+  cluster.Signal(1, SIGPIPE);
+  Load load(cluster, "t", 1, 1);
+  EXPECT_TRUE(load.Produce(10));
+  EXPECT_TRUE(cluster.Runs(1));
 }
 
 TEST(RefusalTest, SecondProcessOnTheSameFolderIsRefused) {

@@ -109,6 +109,8 @@ bool TestCluster::StartAndServe() {
 
 void TestCluster::Kill(int node) { processes_.at(node)->Kill(); }
 
+void TestCluster::Signal(int node, int signal) { processes_.at(node)->Signal(signal); }
+
 void TestCluster::Pause(int node) { processes_.at(node)->Signal(SIGSTOP); }
 
 void TestCluster::Resume(int node) { processes_.at(node)->Signal(SIGCONT); }

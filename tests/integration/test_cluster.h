@@ -36,6 +36,7 @@ class TestCluster {
   [[nodiscard]] bool StartAndServe();  // all of them
 
   void Kill(int node);
+  void Signal(int node, int signal);
   void Pause(int node);
   void Resume(int node);
   /// SIGTERM, and waits: the exit code; -1 if it does not end.

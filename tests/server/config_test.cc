@@ -197,6 +197,12 @@ TEST(ConfigTest, FounderAtAnotherAddressThanItsOwnIsRefused) {
               ElementsAre(HasSubstr("but peer.advertised is 127.0.0.1:6092")));
 }
 
+TEST(ConfigTest, AFolderIsNoConfigAndAnEmptyFileIsTheDefaults) {
+  EXPECT_THAT(LoadConfig(::testing::TempDir(), {}).problems,
+              ElementsAre(HasSubstr("cannot be read")));
+  EXPECT_THAT(LoadConfig("/dev/null", {}).problems, IsEmpty());
+}
+
 TEST(ConfigTest, FoundersThatRepeatAnIdOrAnAddressAreRefused) {
   EXPECT_THAT(FromSettings({"cluster.founders=1@127.0.0.1:6092,2@h:1,2@h:2"}).problems,
               ElementsAre("cluster.founders: lists node 2 twice."));
