@@ -111,5 +111,22 @@ TEST_F(MemLogStoreFaults, AGroupMadeAfterALossIsDamaged) {
   EXPECT_TRUE(store_.Load().value().front().damaged);
 }
 
+/// As the store on disk refuses it (rocks_log_store_test.cc).
+TEST_F(MemLogStoreFaults, TrimBeyondTheCheckpointIsAProgrammersError) {
+  const auto trim_below = [&](raft::Index index) {
+    GroupWrite write{kGroup};
+    write.entries = MakeEntries(1, 9, 1, 0);
+    write.checkpoint = CheckpointAt({4, 1}, 4);
+    write.trim_below = index;
+    std::optional<Status> answer;
+    store_.Persist(std::move(write), shard_, [&](Status status) { answer = std::move(status); });
+    disk_.RunOnce();
+    shard_.RunOnce();
+    return answer.value();
+  };
+  EXPECT_DEATH((void)trim_below(6), "CHECK failed");
+  EXPECT_TRUE(trim_below(5).ok());
+}
+
 }  // namespace
 }  // namespace jangada::storage

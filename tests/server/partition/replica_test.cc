@@ -47,6 +47,29 @@ Values ReadAllFrom(TestCluster* cluster, int node, int64_t offset) {
   return leads ? cluster->ReadAll(node, offset).value() : Values{};
 }
 
+// ---- who may serve ----
+
+TEST(ReplicaTest, LeaderServesOnlyWhenItsNoOpIsAppliedAndNotJustCommitted) {
+  TestCluster cluster({.nodes = 1});
+  constexpr int kRecords = 60;  // of 200 KB: more than one slice of applying
+  const std::string value(200'000, '.');
+  for (int i = 0; i < kRecords; ++i) ASSERT_TRUE(cluster.Produce(BatchOf({value})).ok());
+  const raft::Index no_op = cluster.partition(1).replica().status().last.index + 1;
+  cluster.Crash(1);
+  cluster.Start(1);
+  const server::Replica& replica = cluster.partition(1).replica();
+  bool had_applied_a_part = false;
+  ASSERT_TRUE(cluster.RunUntil([&] {
+    if (replica.IsReadyLeader()) return true;
+    const raft::RaftStatus status = replica.status();
+    had_applied_a_part |= status.commit == no_op && status.applied > 0;
+    return false;
+  }));
+  EXPECT_EQ(replica.applied(), no_op);
+  EXPECT_TRUE(had_applied_a_part) << "the log is too short to tell committed from applied";
+  EXPECT_EQ(cluster.ReadAll(1)->size(), static_cast<size_t>(kRecords));
+}
+
 // ---- checkpoints and trims ----
 
 TEST(ReplicaTest, CheckpointIsWrittenEverySoManyBytes) {
