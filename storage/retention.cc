@@ -44,4 +44,9 @@ int64_t RetentionOffset(const std::vector<SparseRow>& rows, const RetentionPolic
   return std::min(offset, range.high_watermark);
 }
 
+int64_t RetentionDueMs(int64_t max_timestamp_ms, int64_t retention_ms) {
+  if (max_timestamp_ms > INT64_MAX - retention_ms) return INT64_MAX;
+  return max_timestamp_ms + retention_ms;
+}
+
 }  // namespace jangada::storage

@@ -30,4 +30,9 @@ struct RetentionRange {
 int64_t RetentionOffset(const std::vector<SparseRow>& rows, const RetentionPolicy& policy,
                         const RetentionRange& range, int64_t now_ms);
 
+/// When a row whose newest record is of `max_timestamp_ms` has reached its age. INT64_MAX where
+/// that lies beyond all time: clients choose timestamps, and a limit may be the largest number
+/// there is. REQUIRES: retention_ms >= 0.
+int64_t RetentionDueMs(int64_t max_timestamp_ms, int64_t retention_ms);
+
 }  // namespace jangada::storage

@@ -86,8 +86,8 @@ void Partition::Impl::OnRetentionRows(const std::vector<storage::SparseRow>& row
   if (config.retention_ms < 0) return;
   for (const storage::SparseRow& row : rows) {
     if (row.base_offset > state.log_start_offset()) break;
-    const int64_t age_ms = now_ms - row.max_timestamp_ms;
-    retention_due_ms = now_ms + std::max<int64_t>(0, config.retention_ms - age_ms);
+    retention_due_ms =
+        std::max(now_ms, storage::RetentionDueMs(row.max_timestamp_ms, config.retention_ms));
   }
 }
 

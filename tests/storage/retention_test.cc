@@ -34,6 +34,14 @@ TEST(Retention, ARowGoesOnlyWhenItsNewestRecordIsTooOld) {
   EXPECT_EQ(ByAge(35'001), 300);
 }
 
+TEST(Retention, TheLargestLimitAndTheLatestTimestampAreDueNeverNotAtOnce) {
+  EXPECT_EQ(RetentionDueMs(10'000, 5000), 15'000);
+  EXPECT_EQ(RetentionDueMs(INT64_MIN, 5000), INT64_MIN + 5000);
+  EXPECT_EQ(RetentionDueMs(10'000, INT64_MAX), INT64_MAX);
+  EXPECT_EQ(RetentionDueMs(INT64_MAX, 5000), INT64_MAX);
+  EXPECT_EQ(RetentionDueMs(-1, INT64_MAX), INT64_MAX - 1);
+}
+
 TEST(Retention, WhenAllIsOldAllThatIsCommittedGoes) {
   EXPECT_EQ(ByAge(45'001), 400);
   EXPECT_EQ(ByAge(45'001, {.log_start_offset = 0, .high_watermark = 350}), 350);
