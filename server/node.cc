@@ -109,8 +109,10 @@ Status Node::Impl::OpenDisk() {
   writer = std::make_unique<storage::ThreadExecutor>("log-writer");
   storage::RocksOptions options;
   options.path = folder->log_path();
-  options.min_free_bytes =
-      config.storage.min_free_bytes == Config::kAuto ? 0 : config.storage.min_free_bytes;
+  // The store takes 0 for "auto"; an operator who says 0 means "to the last byte".
+  options.min_free_bytes = config.storage.min_free_bytes == Config::kAuto
+                               ? 0
+                               : std::max<int64_t>(1, config.storage.min_free_bytes);
   TRY_ASSIGN(store, storage::RocksLogStore::Open(options, *writer));
   return {};
 }
