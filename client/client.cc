@@ -22,10 +22,12 @@ bool IsHostPort(const std::string& address) {
   return error == std::errc() && stopped == end && port > 0;
 }
 
-/// What a change answers when an earlier try of it, of unknown fate, was carried out after all.
-bool SaysItWasDone(ErrorCode code) {
-  return code == ErrorCode::kAlreadyExists || code == ErrorCode::kUnknownTopic ||
-         code == ErrorCode::kNotFound;
+/// What making a thing answers when an earlier try of it, of unknown fate, was carried out.
+bool IsThere(ErrorCode code) { return code == ErrorCode::kAlreadyExists; }
+
+/// The same of taking a thing away.
+bool IsGone(ErrorCode code) {
+  return code == ErrorCode::kUnknownTopic || code == ErrorCode::kNotFound;
 }
 
 struct CallLimits {
@@ -76,14 +78,17 @@ CallLimits LongTries(int64_t timeout_ms) {
   return {timeout_ms, std::max<int64_t>(1, timeout_ms / 2)};
 }
 
-Status Change(Core& core, int64_t timeout_ms, AnyNodeCall<Nothing>::Try attempt) {
+/// `says_done`: which errors of a repeated try mean that the one before was carried out; none for
+/// what may simply be done twice.
+Status Change(Core& core, int64_t timeout_ms, AnyNodeCall<Nothing>::Try attempt,
+              bool (*says_done)(ErrorCode) = nullptr) {
   // A change may take long (a leader is elected, a majority syncs), so that a try gets all the time
   // there is.
   const auto outcome = AskAndWait<Nothing>(core, {timeout_ms, timeout_ms}, std::move(attempt));
   if (!outcome.reply.has_value()) return Closed();
   if (outcome.reply->ok()) return {};
   const Error& error = outcome.reply->failure().error;
-  if (outcome.maybe_done && SaysItWasDone(error.code)) return {};
+  if (outcome.maybe_done && says_done != nullptr && says_done(error.code)) return {};
   return error;
 }
 
@@ -107,18 +112,18 @@ Result<std::unique_ptr<Client>> Client::Make(ClientOptions options) {
   return std::unique_ptr<Client>(new Client(std::move(options)));
 }
 
-Result<std::vector<int64_t>> Client::ListOffsets(std::vector<OffsetQuery> queries,
-                                                 int64_t timeout_ms) {
+Result<std::vector<OffsetAnswer>> Client::ListOffsets(std::vector<OffsetQuery> queries,
+                                                      int64_t timeout_ms) {
   // One partition without a leader fails the whole question, which is then asked again.
-  using Offsets = std::vector<int64_t>;
+  using Offsets = std::vector<OffsetAnswer>;
   const auto attempt = [this, queries = std::move(queries)](const std::string& node, int64_t try_ms,
                                                             Done<Offsets> done) {
     core_->wire->ListOffsets(node, queries, try_ms,
                              [done = std::move(done), expected = queries.size()](
-                                 Reply<std::vector<Reply<int64_t>>> reply) mutable {
+                                 Reply<std::vector<Reply<OffsetAnswer>>> reply) mutable {
                                if (!reply.ok()) return done(reply.failure());
                                Offsets offsets;
-                               for (const Reply<int64_t>& answer : reply.value()) {
+                               for (const Reply<OffsetAnswer>& answer : reply.value()) {
                                  if (!answer.ok()) return done(answer.failure());
                                  offsets.push_back(answer.value());
                                }
@@ -165,10 +170,36 @@ Result<std::string> Client::AwaitTopic(const std::string& name, int64_t timeout_
 }
 
 Status Client::DeleteTopic(std::string name, int64_t timeout_ms) {
-  return Change(*core_, timeout_ms,
-                [this, name](const std::string& node, int64_t try_ms, Done<Nothing> done) {
-                  core_->wire->DeleteTopic(node, name, try_ms, std::move(done));
-                });
+  return Change(
+      *core_, timeout_ms,
+      [this, name](const std::string& node, int64_t try_ms, Done<Nothing> done) {
+        core_->wire->DeleteTopic(node, name, try_ms, std::move(done));
+      },
+      IsGone);
+}
+
+Status Client::AlterTopicConfigs(std::string topic, ConfigChanges changes, int64_t timeout_ms) {
+  return Change(
+      *core_, timeout_ms,
+      [this, topic, changes](const std::string& node, int64_t try_ms, Done<Nothing> done) {
+        core_->wire->AlterTopicConfigs(node, topic, changes, try_ms, std::move(done));
+      });
+}
+
+Status Client::CreatePartitions(std::string topic, int32_t total, int64_t timeout_ms) {
+  const auto outcome = AskAndWait<Nothing>(
+      *core_, {timeout_ms, timeout_ms},
+      [this, topic, total](const std::string& node, int64_t try_ms, Done<Nothing> done) {
+        core_->wire->CreatePartitions(node, topic, total, try_ms, std::move(done));
+      });
+  if (!outcome.reply.has_value()) return Closed();
+  if (outcome.reply->ok()) return {};
+  const Error& error = outcome.reply->failure().error;
+  if (!outcome.maybe_done || error.code != ErrorCode::kInvalidArgument) return error;
+  // "The new number must be greater": perhaps because an earlier try made it so.
+  TRY_ASSIGN(const TopicsView view, DescribeTopics({topic}, timeout_ms));
+  const size_t present = view.topics.empty() ? 0 : view.topics.front().partitions.size();
+  return present >= static_cast<size_t>(total) ? Status() : Status(error);
 }
 
 Result<std::vector<TopicEntry>> Client::ListTopics(int64_t timeout_ms) {
@@ -219,18 +250,32 @@ Status Client::MovePartition(TopicPartition where, std::vector<int32_t> replicas
       });
 }
 
+Result<int64_t> Client::DeleteRecords(TopicPartition where, int64_t before_offset,
+                                      int64_t timeout_ms) {
+  // To trim twice is to trim once, so that a try of unknown fate may simply be repeated.
+  return Ask<int64_t>(
+      *core_, {timeout_ms, timeout_ms},
+      [this, where, before_offset](const std::string& node, int64_t try_ms, Done<int64_t> done) {
+        core_->wire->DeleteRecords(node, where, before_offset, try_ms, std::move(done));
+      });
+}
+
 Status Client::AddNode(int32_t id, int64_t timeout_ms) {
-  return Change(*core_, timeout_ms,
-                [this, id](const std::string& node, int64_t try_ms, Done<Nothing> done) {
-                  core_->wire->AddNode(node, id, try_ms, std::move(done));
-                });
+  return Change(
+      *core_, timeout_ms,
+      [this, id](const std::string& node, int64_t try_ms, Done<Nothing> done) {
+        core_->wire->AddNode(node, id, try_ms, std::move(done));
+      },
+      IsThere);
 }
 
 Status Client::RemoveNode(int32_t id, int64_t timeout_ms) {
-  return Change(*core_, timeout_ms,
-                [this, id](const std::string& node, int64_t try_ms, Done<Nothing> done) {
-                  core_->wire->RemoveNode(node, id, try_ms, std::move(done));
-                });
+  return Change(
+      *core_, timeout_ms,
+      [this, id](const std::string& node, int64_t try_ms, Done<Nothing> done) {
+        core_->wire->RemoveNode(node, id, try_ms, std::move(done));
+      },
+      IsGone);
 }
 
 }  // namespace jangada::client

@@ -24,14 +24,18 @@ class Client {
   ~Client();
 
   // ---- offsets ----
-  /// One answer a query, in their order; -1: no record at or after the timestamp.
-  Result<std::vector<int64_t>> ListOffsets(std::vector<OffsetQuery> queries, int64_t timeout_ms);
+  /// One answer a query, in their order.
+  Result<std::vector<OffsetAnswer>> ListOffsets(std::vector<OffsetQuery> queries,
+                                                int64_t timeout_ms);
 
   // ---- admin: proto/jangada/v1/admin.proto says what each does and how it may fail ----
-  // When a try's fate is unknown the call is made again; kAlreadyExists, kUnknownTopic or kNotFound
-  // are then taken to mean that the earlier try was done.
+  // When a try's fate is unknown the call is made again. kAlreadyExists of what is made, and
+  // kUnknownTopic or kNotFound of what is taken away, then mean that the earlier try was done.
   Result<std::string> CreateTopic(NewTopic topic, int64_t timeout_ms);
   Status DeleteTopic(std::string name, int64_t timeout_ms);
+  Status AlterTopicConfigs(std::string topic, ConfigChanges changes, int64_t timeout_ms);
+  /// `total`: the number afterwards.
+  Status CreatePartitions(std::string topic, int32_t total, int64_t timeout_ms);
   Result<std::vector<TopicEntry>> ListTopics(int64_t timeout_ms);
   /// No names: all topics.
   Result<TopicsView> DescribeTopics(std::vector<std::string> names, int64_t timeout_ms);
@@ -41,6 +45,8 @@ class Client {
                                                              int64_t timeout_ms);
   Status TransferLeadership(TopicPartition where, int32_t to, int64_t timeout_ms);
   Status MovePartition(TopicPartition where, std::vector<int32_t> replicas, int64_t timeout_ms);
+  /// Everything below `before_offset` goes, -1: everything. Answers the log start offset.
+  Result<int64_t> DeleteRecords(TopicPartition where, int64_t before_offset, int64_t timeout_ms);
   Status AddNode(int32_t id, int64_t timeout_ms);
   Status RemoveNode(int32_t id, int64_t timeout_ms);
 

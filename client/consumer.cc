@@ -234,7 +234,7 @@ void Consumer::Impl::OnOutOfRange(const TopicPartition& where, Partition* partit
   core_.wire->ListOffsets(
       node, {{.where = where, .at = OffsetQuery::At::kEarliest}}, core_.options.try_timeout_ms,
       [self = weak_from_this(), where, generation = partition->generation, node,
-       failure](const Reply<std::vector<Reply<int64_t>>>& reply) {
+       failure](const Reply<std::vector<Reply<OffsetAnswer>>>& reply) {
         const auto impl = self.lock();
         Partition* asked = impl == nullptr ? nullptr : impl->Find(where, generation);
         if (asked == nullptr) return;
@@ -243,7 +243,7 @@ void Consumer::Impl::OnOutOfRange(const TopicPartition& where, Partition* partit
         if (!reply.ok() || reply.value().empty() || !reply.value().front().ok()) {
           return impl->RetryLater(where, asked);
         }
-        const int64_t earliest = reply.value().front().value();
+        const int64_t earliest = reply.value().front().value().offset;
         if (earliest <= asked->next_offset)
           return impl->Fail(where, failure.error);  // beyond the end
         asked->next_offset = earliest;

@@ -89,13 +89,15 @@ Fetched ToFetched(v1::FetchResponse& response) {
   return fetched;
 }
 
-std::vector<Reply<int64_t>> ToOffsets(const v1::ListOffsetsResponse& response) {
-  std::vector<Reply<int64_t>> offsets;
+std::vector<Reply<OffsetAnswer>> ToOffsets(const v1::ListOffsetsResponse& response) {
+  std::vector<Reply<OffsetAnswer>> offsets;
   for (const v1::ListOffsetsResponse::Answer& answer : response.answers()) {
     if (answer.has_error()) {
       offsets.emplace_back(FailureOf(answer.error()));
     } else {
-      offsets.emplace_back(int64_t{answer.offset()});
+      offsets.emplace_back(OffsetAnswer{.offset = answer.offset(),
+                                        .timestamp_ms = answer.timestamp_ms(),
+                                        .leader_epoch = answer.leader_epoch()});
     }
   }
   return offsets;
@@ -143,7 +145,7 @@ class GrpcWire final : public Wire {
   }
 
   void ListOffsets(const std::string& node, const std::vector<OffsetQuery>& queries,
-                   int64_t timeout_ms, Done<std::vector<Reply<int64_t>>> done) override {
+                   int64_t timeout_ms, Done<std::vector<Reply<OffsetAnswer>>> done) override {
     auto call =
         NewCall<v1::ListOffsetsRequest, v1::ListOffsetsResponse>(node, timeout_ms, std::move(done));
     for (const OffsetQuery& query : queries) {
@@ -154,6 +156,7 @@ class GrpcWire final : public Wire {
         case OffsetQuery::At::kEarliest: out->set_at(v1::OFFSET_AT_EARLIEST); break;
         case OffsetQuery::At::kLatest: out->set_at(v1::OFFSET_AT_LATEST); break;
         case OffsetQuery::At::kTimestamp: out->set_timestamp_ms(query.timestamp_ms); break;
+        case OffsetQuery::At::kMaxTimestamp: out->set_at(v1::OFFSET_AT_MAX_TIMESTAMP); break;
       }
     }
     Start<v1::Log>(call, &v1::Log::Stub::async_interface::ListOffsets, ToOffsets);
@@ -167,6 +170,10 @@ class GrpcWire final : public Wire {
     call->request.set_partitions(topic.partitions);
     call->request.set_replication_factor(topic.replication_factor);
     call->request.mutable_configs()->insert(topic.configs.begin(), topic.configs.end());
+    for (const std::vector<int32_t>& nodes : topic.assignment) {
+      call->request.add_assignment()->mutable_node_ids()->Add(nodes.begin(), nodes.end());
+    }
+    call->request.set_validate_only(topic.validate_only);
     call->request.set_timeout_ms(static_cast<int32_t>(WithinDeadline(timeout_ms)));
     Start<v1::Admin>(call, &v1::Admin::Stub::async_interface::CreateTopic,
                      [](const v1::CreateTopicResponse& response) { return response.topic_id(); });
@@ -179,6 +186,28 @@ class GrpcWire final : public Wire {
     call->request.set_name(name);
     Start<v1::Admin>(call, &v1::Admin::Stub::async_interface::DeleteTopic,
                      ToNothing<v1::DeleteTopicResponse>);
+  }
+
+  void AlterTopicConfigs(const std::string& node, const std::string& topic,
+                         const ConfigChanges& changes, int64_t timeout_ms,
+                         Done<Nothing> done) override {
+    auto call = NewCall<v1::AlterTopicConfigsRequest, v1::AlterTopicConfigsResponse>(
+        node, timeout_ms, std::move(done));
+    call->request.set_topic(topic);
+    call->request.mutable_set()->insert(changes.set.begin(), changes.set.end());
+    for (const std::string& key : changes.reset) call->request.add_reset(key);
+    Start<v1::Admin>(call, &v1::Admin::Stub::async_interface::AlterTopicConfigs,
+                     ToNothing<v1::AlterTopicConfigsResponse>);
+  }
+
+  void CreatePartitions(const std::string& node, const std::string& topic, int32_t total,
+                        int64_t timeout_ms, Done<Nothing> done) override {
+    auto call = NewCall<v1::CreatePartitionsRequest, v1::CreatePartitionsResponse>(node, timeout_ms,
+                                                                                   std::move(done));
+    call->request.set_topic(topic);
+    call->request.set_total(total);
+    Start<v1::Admin>(call, &v1::Admin::Stub::async_interface::CreatePartitions,
+                     ToNothing<v1::CreatePartitionsResponse>);
   }
 
   void ListTopics(const std::string& node, int64_t timeout_ms,
@@ -261,6 +290,19 @@ class GrpcWire final : public Wire {
     for (const int32_t replica : replicas) call->request.add_replicas(replica);
     Start<v1::Admin>(call, &v1::Admin::Stub::async_interface::MovePartition,
                      ToNothing<v1::MovePartitionResponse>);
+  }
+
+  void DeleteRecords(const std::string& node, const TopicPartition& where, int64_t before_offset,
+                     int64_t timeout_ms, Done<int64_t> done) override {
+    auto call = NewCall<v1::DeleteRecordsRequest, v1::DeleteRecordsResponse>(node, timeout_ms,
+                                                                             std::move(done));
+    call->request.set_topic(where.topic);
+    call->request.set_partition(where.partition);
+    call->request.set_before_offset(before_offset);
+    Start<v1::Admin>(call, &v1::Admin::Stub::async_interface::DeleteRecords,
+                     [](const v1::DeleteRecordsResponse& response) {
+                       return int64_t{response.log_start_offset()};
+                     });
   }
 
   void AddNode(const std::string& node, int32_t id, int64_t timeout_ms,

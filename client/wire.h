@@ -129,6 +129,16 @@ struct NewTopic {
   int32_t partitions = 0;          // 0: the cluster's default
   int32_t replication_factor = 0;  // 0: the cluster's default
   std::map<std::string, std::string> configs;
+  /// Manual placement, a list of nodes a partition, the preferred leader first; the two numbers
+  /// above must then be 0.
+  std::vector<std::vector<int32_t>> assignment = {};
+  bool validate_only = false;  // check everything, change nothing
+};
+
+/// What a topic's configs should become: all of it, or nothing.
+struct ConfigChanges {
+  std::map<std::string, std::string> set;
+  std::vector<std::string> reset;  // back to the default
 };
 
 struct ProducerIdentity {
@@ -148,12 +158,18 @@ struct Fetched {
   int64_t log_start_offset = 0;
 };
 
-/// A place in a partition: a point in time, or an end.
+/// A place in a partition: a point in time, an end, or the record with the greatest timestamp.
 struct OffsetQuery {
-  enum class At { kEarliest, kLatest, kTimestamp };
+  enum class At { kEarliest, kLatest, kTimestamp, kMaxTimestamp };
   TopicPartition where;
   At at = At::kEarliest;
   int64_t timestamp_ms = 0;  // kTimestamp: the first record at or after it
+};
+
+struct OffsetAnswer {
+  int64_t offset = -1;        // -1: no record at or after the timestamp
+  int64_t timestamp_ms = -1;  // of that record; -1 where the question was not about a time
+  int32_t leader_epoch = 0;
 };
 
 /// A pipelined produce to one node. Dropping it cancels what is under way; no callback comes after
@@ -188,15 +204,20 @@ class Wire {
   virtual void Fetch(const std::string& node, const TopicPartition& where, int64_t offset,
                      int32_t max_bytes, int64_t max_wait_ms, int64_t timeout_ms,
                      Done<Fetched> done) = 0;
-  /// One answer a query, in their order. offset -1: no record at or after the timestamp.
+  /// One answer a query, in their order.
   virtual void ListOffsets(const std::string& node, const std::vector<OffsetQuery>& queries,
-                           int64_t timeout_ms, Done<std::vector<Reply<int64_t>>> done) = 0;
+                           int64_t timeout_ms, Done<std::vector<Reply<OffsetAnswer>>> done) = 0;
 
   // ---- Admin ----
   virtual void CreateTopic(const std::string& node, const NewTopic& topic, int64_t timeout_ms,
                            Done<std::string> done) = 0;  // answers the topic's id
   virtual void DeleteTopic(const std::string& node, const std::string& name, int64_t timeout_ms,
                            Done<Nothing> done) = 0;
+  virtual void AlterTopicConfigs(const std::string& node, const std::string& topic,
+                                 const ConfigChanges& changes, int64_t timeout_ms,
+                                 Done<Nothing> done) = 0;
+  virtual void CreatePartitions(const std::string& node, const std::string& topic, int32_t total,
+                                int64_t timeout_ms, Done<Nothing> done) = 0;
   virtual void ListTopics(const std::string& node, int64_t timeout_ms,
                           Done<std::vector<TopicEntry>> done) = 0;
   virtual void DescribeTopics(const std::string& node, const std::vector<std::string>& names,
@@ -211,6 +232,9 @@ class Wire {
   virtual void MovePartition(const std::string& node, const TopicPartition& where,
                              const std::vector<int32_t>& replicas, int64_t timeout_ms,
                              Done<Nothing> done) = 0;
+  /// Answers the log start offset.
+  virtual void DeleteRecords(const std::string& node, const TopicPartition& where,
+                             int64_t before_offset, int64_t timeout_ms, Done<int64_t> done) = 0;
   virtual void AddNode(const std::string& node, int32_t id, int64_t timeout_ms,
                        Done<Nothing> done) = 0;
   virtual void RemoveNode(const std::string& node, int32_t id, int64_t timeout_ms,

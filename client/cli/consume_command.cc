@@ -62,8 +62,8 @@ Result<std::map<TopicPartition, Range>> FindRanges(const Context& context,
   TRY_ASSIGN(const auto offsets, context.client.ListOffsets(queries, context.timeout_ms));
   std::map<TopicPartition, Range> ranges;
   for (size_t i = 0; i < partitions.size(); ++i) {
-    const int64_t first = offsets[2 * i];
-    const int64_t end = offsets[2 * i + 1];
+    const int64_t first = offsets[2 * i].offset;
+    const int64_t end = offsets[2 * i + 1].offset;
     Range range{.start = first, .end = end};
     switch (from.kind) {
       case StartPosition::Kind::kBeginning: break;

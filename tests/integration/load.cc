@@ -100,8 +100,8 @@ std::string Load::Judge(client::Client& client) const {
         {{.where = {topic_, partition}, .at = client::OffsetQuery::At::kLatest}}, kCallMs);
     if (!end.ok())
       return "the end of partition " + std::to_string(partition) + ": " + end.error().message;
-    if (end->front() > 0) {
-      ends[partition] = end->front();
+    if (end->front().offset > 0) {
+      ends[partition] = end->front().offset;
       consumer.Assign({topic_, partition}, 0);
     }
   }
