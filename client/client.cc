@@ -92,6 +92,21 @@ Status Change(Core& core, int64_t timeout_ms, AnyNodeCall<Nothing>::Try attempt,
   return error;
 }
 
+/// Asks one node, once, and blocks until the answer.
+template <class T, class Call>
+Result<T> AskOnce(Core& core, const std::string& address, int64_t timeout_ms, Call call) {
+  const auto answer = std::make_shared<std::promise<Result<T>>>();
+  std::future<Result<T>> future = answer->get_future();
+  const bool started = core.loop.RunAndWait([&] {
+    call(address, timeout_ms, [answer](Reply<T> reply) {
+      answer->set_value(reply.ok() ? Result<T>(std::move(reply.value()))
+                                   : Result<T>(reply.failure().error));
+    });
+  });
+  if (!started) return Closed();
+  return future.get();
+}
+
 }  // namespace
 
 Client::Client(ClientOptions options) : core_(std::make_unique<Core>(std::move(options))) {}
@@ -276,6 +291,46 @@ Status Client::RemoveNode(int32_t id, int64_t timeout_ms) {
         core_->wire->RemoveNode(node, id, try_ms, std::move(done));
       },
       IsGone);
+}
+
+/// `call(address, try_ms, done)` at the node named, or at any that answers.
+template <class T, class Call>
+Result<T> Client::AskNode(int32_t node, int64_t timeout_ms, Call call) {
+  if (node == 0) return Ask<T>(*core_, {timeout_ms, core_->options.try_timeout_ms}, call);
+  TRY_ASSIGN(const ClusterView cluster, DescribeCluster(timeout_ms));
+  const auto named = std::find_if(cluster.nodes.begin(), cluster.nodes.end(),
+                                  [node](const NodeView& view) { return view.id == node; });
+  if (named == cluster.nodes.end()) {
+    return Error{ErrorCode::kNotFound, "the cluster has no node " + std::to_string(node) +
+                                           "; `jangada cluster nodes` lists them"};
+  }
+  if (named->grpc_address.empty()) {
+    return Error{ErrorCode::kUnavailable,
+                 "node " + std::to_string(node) + " was added but has not started yet"};
+  }
+  return AskOnce<T>(*core_, named->grpc_address, timeout_ms, call);
+}
+
+Result<LogLevelView> Client::GetLogLevel(int32_t node, int64_t timeout_ms) {
+  return AskNode<LogLevelView>(
+      node, timeout_ms, [this](const std::string& at, int64_t try_ms, Done<LogLevelView> done) {
+        core_->wire->GetLogLevel(at, try_ms, std::move(done));
+      });
+}
+
+Result<LogLevelView> Client::SetLogLevel(int32_t node, std::string level, int64_t timeout_ms) {
+  return AskNode<LogLevelView>(
+      node, timeout_ms,
+      [this, level](const std::string& at, int64_t try_ms, Done<LogLevelView> done) {
+        core_->wire->SetLogLevel(at, level, try_ms, std::move(done));
+      });
+}
+
+Result<ConfigView> Client::DescribeConfig(int32_t node, int64_t timeout_ms) {
+  return AskNode<ConfigView>(node, timeout_ms,
+                             [this](const std::string& at, int64_t try_ms, Done<ConfigView> done) {
+                               core_->wire->DescribeConfig(at, try_ms, std::move(done));
+                             });
 }
 
 }  // namespace jangada::client

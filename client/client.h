@@ -50,12 +50,22 @@ class Client {
   Status AddNode(int32_t id, int64_t timeout_ms);
   Status RemoveNode(int32_t id, int64_t timeout_ms);
 
+  // ---- what concerns one node: `node` is its id; 0: whichever answers first ----
+  // kNotFound: the cluster has no such node. A node that is named is tried once, and no other.
+  Result<LogLevelView> GetLogLevel(int32_t node, int64_t timeout_ms);
+  /// At once, until the node's process ends. Answers the level that it replaced.
+  Result<LogLevelView> SetLogLevel(int32_t node, std::string level, int64_t timeout_ms);
+  /// Every option that the node runs with.
+  Result<ConfigView> DescribeConfig(int32_t node, int64_t timeout_ms);
+
   /// For producers and consumers.
   Core& core() { return *core_; }
 
  private:
   explicit Client(ClientOptions options);
   Result<std::string> AwaitTopic(const std::string& name, int64_t timeout_ms);
+  template <class T, class Call>
+  Result<T> AskNode(int32_t node, int64_t timeout_ms, Call call);
 
   std::unique_ptr<Core> core_;
 };

@@ -30,7 +30,14 @@ NodeView ToView(const v1::Node& node) {
           .kafka_address = node.kafka_address(),
           .http_address = node.http_address(),
           .peer_address = node.peer_address(),
-          .live = node.live()};
+          .live = node.live(),
+          .draining = node.draining(),
+          .disk_full = node.disk_full(),
+          .disk_free_bytes = node.disk_free_bytes(),
+          .disk_total_bytes = node.disk_total_bytes(),
+          .refilling_replicas = node.refilling_replicas(),
+          .refilled_replicas = node.refilled_replicas(),
+          .version = node.version()};
 }
 
 template <class From>
@@ -55,6 +62,19 @@ TopicView ToView(const v1::Topic& topic) {
   return view;
 }
 
+// The enumerations of the protocol and ours have the same order; what a newer node adds is unknown.
+ReplicaCondition ToView(v1::ReplicaCondition condition) {
+  static_assert(static_cast<int>(ReplicaCondition::kCatchingUp) == v1::REPLICA_CATCHING_UP);
+  return v1::ReplicaCondition_IsValid(condition) ? static_cast<ReplicaCondition>(condition)
+                                                 : ReplicaCondition::kUnspecified;
+}
+
+PartitionHealth ToView(v1::PartitionHealth health) {
+  static_assert(static_cast<int>(PartitionHealth::kWithoutLeader) == v1::PARTITION_WITHOUT_LEADER);
+  return v1::PartitionHealth_IsValid(health) ? static_cast<PartitionHealth>(health)
+                                             : PartitionHealth::kUnspecified;
+}
+
 PartitionStateView ToView(const v1::PartitionState& state) {
   PartitionStateView view{
       .where = {state.topic(), state.partition()},
@@ -66,7 +86,15 @@ PartitionStateView ToView(const v1::PartitionState& state) {
       .log_start_offset = state.log_start_offset(),
       .high_watermark = state.high_watermark(),
       .reassigning = state.reassigning(),
-      .desired_replicas = {state.desired_replicas().begin(), state.desired_replicas().end()}};
+      .desired_replicas = {state.desired_replicas().begin(), state.desired_replicas().end()},
+      .health = ToView(state.health()),
+      .problems = {},
+      .why = state.why()};
+  for (const v1::ReplicaProblem& problem : state.problems()) {
+    view.problems.push_back({.node = problem.node_id(),
+                             .condition = ToView(problem.condition()),
+                             .lag_entries = problem.lag_entries()});
+  }
   for (const v1::ReplicaState& replica : state.replicas()) {
     view.replicas.push_back({.node = replica.node_id(),
                              .voter = replica.voter(),
@@ -74,6 +102,18 @@ PartitionStateView ToView(const v1::PartitionState& state) {
                              .caught_up = replica.caught_up(),
                              .match_index = replica.match_index(),
                              .lag_entries = replica.lag_entries()});
+  }
+  return view;
+}
+
+ConfigView ToView(const v1::DescribeConfigResponse& response) {
+  ConfigView view{.node = response.node_id(), .options = {}};
+  for (const v1::ConfigOption& option : response.options()) {
+    view.options.push_back({.key = option.key(),
+                            .value = option.value(),
+                            .default_value = option.default_value(),
+                            .unit = option.unit(),
+                            .help = option.help()});
   }
   return view;
 }
@@ -320,6 +360,33 @@ class GrpcWire final : public Wire {
     call->request.set_node_id(id);
     Start<v1::Admin>(call, &v1::Admin::Stub::async_interface::RemoveNode,
                      ToNothing<v1::RemoveNodeResponse>);
+  }
+
+  void GetLogLevel(const std::string& node, int64_t timeout_ms, Done<LogLevelView> done) override {
+    auto call =
+        NewCall<v1::GetLogLevelRequest, v1::GetLogLevelResponse>(node, timeout_ms, std::move(done));
+    Start<v1::Admin>(call, &v1::Admin::Stub::async_interface::GetLogLevel,
+                     [](const v1::GetLogLevelResponse& response) {
+                       return LogLevelView{response.node_id(), response.level()};
+                     });
+  }
+
+  void SetLogLevel(const std::string& node, const std::string& level, int64_t timeout_ms,
+                   Done<LogLevelView> done) override {
+    auto call =
+        NewCall<v1::SetLogLevelRequest, v1::SetLogLevelResponse>(node, timeout_ms, std::move(done));
+    call->request.set_level(level);
+    Start<v1::Admin>(call, &v1::Admin::Stub::async_interface::SetLogLevel,
+                     [](const v1::SetLogLevelResponse& response) {
+                       return LogLevelView{response.node_id(), response.previous_level()};
+                     });
+  }
+
+  void DescribeConfig(const std::string& node, int64_t timeout_ms, Done<ConfigView> done) override {
+    auto call = NewCall<v1::DescribeConfigRequest, v1::DescribeConfigResponse>(node, timeout_ms,
+                                                                               std::move(done));
+    Start<v1::Admin>(call, &v1::Admin::Stub::async_interface::DescribeConfig,
+                     [](const v1::DescribeConfigResponse& response) { return ToView(response); });
   }
 
  private:

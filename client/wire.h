@@ -68,6 +68,14 @@ struct NodeView {
   std::string http_address;
   std::string peer_address;
   bool live = false;
+  // What it told last of itself; nothing of a node that is gone.
+  bool draining = false;
+  bool disk_full = false;  // it accepts no records
+  int64_t disk_free_bytes = 0;
+  int64_t disk_total_bytes = 0;
+  int32_t refilling_replicas = 0;  // damaged, and being refilled from their peers
+  int64_t refilled_replicas = 0;   // ... ended, since its process began
+  std::string version;
 };
 
 struct TopicView {
@@ -111,6 +119,26 @@ struct ReplicaStateView {
   uint64_t lag_entries = 0;
 };
 
+/// admin.proto says what each means.
+enum class ReplicaCondition {
+  kUnspecified,
+  kNodeUnknown,
+  kNodeDead,
+  kRefilling,
+  kDiskFull,
+  kJoining,
+  kNotHeard,
+  kCatchingUp,
+};
+
+struct ReplicaProblemView {
+  int32_t node = 0;
+  ReplicaCondition condition = ReplicaCondition::kUnspecified;
+  uint64_t lag_entries = 0;
+};
+
+enum class PartitionHealth { kUnspecified, kHealthy, kShortOfReplicas, kReadOnly, kWithoutLeader };
+
 struct PartitionStateView {
   TopicPartition where;
   uint64_t group = 0;
@@ -122,6 +150,26 @@ struct PartitionStateView {
   int64_t high_watermark = 0;
   bool reassigning = false;
   std::vector<int32_t> desired_replicas;
+  PartitionHealth health = PartitionHealth::kUnspecified;
+  std::vector<ReplicaProblemView> problems;  // desired replicas that are not whole
+  std::string why;                           // one sentence; empty where it is healthy
+};
+
+struct LogLevelView {
+  int32_t node = 0;
+  std::string level;  // trace, debug, info, warn or error
+};
+
+struct ConfigView {
+  struct Option {
+    std::string key;
+    std::string value;
+    std::string default_value;  // empty: none
+    std::string unit;
+    std::string help;
+  };
+  int32_t node = 0;
+  std::vector<Option> options;
 };
 
 struct NewTopic {
@@ -239,6 +287,13 @@ class Wire {
                        Done<Nothing> done) = 0;
   virtual void RemoveNode(const std::string& node, int32_t id, int64_t timeout_ms,
                           Done<Nothing> done) = 0;
+  virtual void GetLogLevel(const std::string& node, int64_t timeout_ms,
+                           Done<LogLevelView> done) = 0;
+  /// Answers the level that it replaced.
+  virtual void SetLogLevel(const std::string& node, const std::string& level, int64_t timeout_ms,
+                           Done<LogLevelView> done) = 0;
+  virtual void DescribeConfig(const std::string& node, int64_t timeout_ms,
+                              Done<ConfigView> done) = 0;
 };
 
 /// The real one. `events` is where callbacks are posted; it outlives the Wire. The destructor

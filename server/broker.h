@@ -18,6 +18,7 @@
 #include "base/callback.h"
 #include "base/result.h"
 #include "server/controller/cluster_image.h"
+#include "server/node_condition.h"
 
 namespace jangada::server {
 
@@ -134,6 +135,9 @@ class Broker {
   virtual std::optional<NodeId> ControllerLeader() const = 0;
   /// Nodes heard from recently, this one included.
   virtual std::vector<NodeId> LiveNodes() const = 0;
+  /// What the nodes told of themselves, this one included; a node that was never heard from is
+  /// missing. About a second old.
+  virtual std::map<NodeId, NodeView> Nodes() const = 0;
 
   // ---- cluster; any node forwards to the controller's leader. Errors: kUnavailable (no leader;
   // surely not done), kTimeout, and the call's own ----

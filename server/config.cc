@@ -277,15 +277,21 @@ LoadedConfig LoadConfig(const std::optional<std::string>& path,
 }
 
 const std::vector<ConfigOption>& ConfigOptions() {
-  static const std::vector<ConfigOption> options = [] {
-    std::vector<ConfigOption> rows;
-    const Config defaults;
-    for (const Option& option : OptionTable()) {
-      rows.push_back({option.key, ToText(option, defaults), option.unit, option.help});
-    }
-    return rows;
-  }();
+  static const std::vector<ConfigOption> options = DescribeConfig(Config());
   return options;
+}
+
+std::vector<ConfigOption> DescribeConfig(const Config& config) {
+  std::vector<ConfigOption> rows;
+  const Config defaults;
+  for (const Option& option : OptionTable()) {
+    rows.push_back({.key = option.key,
+                    .value = ToText(option, config),
+                    .default_value = ToText(option, defaults),
+                    .unit = option.unit,
+                    .help = option.help});
+  }
+  return rows;
 }
 
 std::string ConfigHelp() {

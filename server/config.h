@@ -74,11 +74,16 @@ struct Config {
 /// One row of the table, as text for people and tests.
 struct ConfigOption {
   std::string key;            // "raft.heartbeat_ms"
+  std::string value;          // as one would write it in the file
   std::string default_value;  // as one would write it in the file; empty: nothing
   std::string unit;           // "ms", "bytes", "host:port", ...
   std::string help;           // one or two sentences
 };
+/// Every option at its default.
 const std::vector<ConfigOption>& ConfigOptions();
+
+/// Every option as a node runs with it, in the table's order.
+std::vector<ConfigOption> DescribeConfig(const Config& config);
 
 /// The table as the text of `--help`.
 std::string ConfigHelp();

@@ -6,6 +6,8 @@
 #include <limits>
 #include <utility>
 
+#include "server/log_level.h"
+
 namespace jangada::server {
 namespace {
 
@@ -258,7 +260,7 @@ std::vector<Option> LogRows() {
        0,
        0,
        nullptr,
-       {"trace", "debug", "info", "warn", "error"}},
+       {kLogLevels.begin(), kLogLevels.end()}},
       {"log.file", "path", "Where the log goes; by default to stderr.", FIELD(log.file)},
   };
 }

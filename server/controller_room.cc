@@ -140,6 +140,10 @@ void ControllerRoom::OnRoleChange(GroupId group, const raft::RoleChange& change,
   context_.observer.OnControllerLeadership(change, ready);
 }
 
+void ControllerRoom::OnRefill(GroupId group, RefillEvent event) {
+  context_.observer.OnControllerRefill(event);
+}
+
 void ControllerRoom::OnFatal(GroupId group, const Error& error) {
   context_.observer.OnMustStop(error);
 }

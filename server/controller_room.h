@@ -25,6 +25,7 @@ class ControllerRoomObserver {
   /// Published already; nodes may have come, moved or gone.
   virtual void OnNewImage(const ClusterImage& image) = 0;
   virtual void OnControllerLeadership(const raft::RoleChange& change, bool ready) = 0;
+  virtual void OnControllerRefill(RefillEvent event) = 0;
   /// The cluster refuses this node, or its disk failed: it must stop with this sentence.
   virtual void OnMustStop(const Error& error) = 0;
 };
@@ -75,6 +76,7 @@ class ControllerRoom final : public ControllerGroup, public ControllerHost, publ
 
   // ReplicaObserver, for group 0
   void OnRoleChange(GroupId group, const raft::RoleChange& change, bool ready) override;
+  void OnRefill(GroupId group, RefillEvent event) override;
   void OnFatal(GroupId group, const Error& error) override;
 
  private:

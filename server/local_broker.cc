@@ -47,9 +47,9 @@ LocalBroker::LocalBroker(NodeId self, ReplicaRouter& replicas, const LeaderTable
 
 void LocalBroker::SetController(Controller* controller) { controller_ = controller; }
 
-void LocalBroker::SetLiveNodes(std::vector<NodeId> live) {
-  const std::lock_guard lock(live_mutex_);
-  live_ = std::move(live);
+void LocalBroker::SetNodes(std::map<NodeId, NodeView> nodes) {
+  const std::lock_guard lock(nodes_mutex_);
+  nodes_ = std::move(nodes);
 }
 
 Result<GroupId> LocalBroker::GroupOf(const TopicPartition& where) const {
@@ -180,8 +180,17 @@ std::optional<NodeId> LocalBroker::ControllerLeader() const {
 }
 
 std::vector<NodeId> LocalBroker::LiveNodes() const {
-  const std::lock_guard lock(live_mutex_);
-  return live_;
+  const std::lock_guard lock(nodes_mutex_);
+  std::vector<NodeId> live;
+  for (const auto& [id, node] : nodes_) {
+    if (node.live) live.push_back(id);
+  }
+  return live;
+}
+
+std::map<NodeId, NodeView> LocalBroker::Nodes() const {
+  const std::lock_guard lock(nodes_mutex_);
+  return nodes_;
 }
 
 template <class Done>

@@ -24,8 +24,8 @@ class LocalBroker final : public Broker {
 
   /// From then on cluster calls are served; nullptr: no longer.
   void SetController(Controller* controller);
-  /// Who was heard from, as of now.
-  void SetLiveNodes(std::vector<NodeId> live);
+  /// Who was heard from, and what they told, as of now.
+  void SetNodes(std::map<NodeId, NodeView> nodes);
 
   void Produce(ProduceRequest request, Callback<Result<ProduceResult>> done) override;
   void Fetch(FetchRequest request, Callback<Result<FetchResult>> done) override;
@@ -40,6 +40,7 @@ class LocalBroker final : public Broker {
   std::optional<NodeId> LeaderOf(const TopicPartition& where) const override;
   std::optional<NodeId> ControllerLeader() const override;
   std::vector<NodeId> LiveNodes() const override;
+  std::map<NodeId, NodeView> Nodes() const override;
 
   void CreateTopic(server::CreateTopic request, Callback<Result<Uuid>> done) override;
   void DeleteTopic(std::string name, Callback<Status> done) override;
@@ -69,8 +70,8 @@ class LocalBroker final : public Broker {
   const ImageHolder& image_;
   std::atomic<Controller*> controller_{nullptr};
 
-  mutable std::mutex live_mutex_;
-  std::vector<NodeId> live_;  // guarded by live_mutex_
+  mutable std::mutex nodes_mutex_;
+  std::map<NodeId, NodeView> nodes_;  // guarded by nodes_mutex_
 };
 
 }  // namespace jangada::server

@@ -17,7 +17,9 @@
 #include <thread>
 #include <vector>
 
+#include "base/version.h"
 #include "server/config.h"
+#include "server/log_level.h"
 #include "server/node.h"
 
 namespace {
@@ -78,9 +80,8 @@ bool SetUpLog(const Config& config) {
     return false;
   }
   spdlog::set_pattern("%Y-%m-%dT%H:%M:%S.%e%z %l %v");
-  spdlog::set_level(spdlog::level::from_str(config.log.level));
-  spdlog::flush_on(spdlog::level::info);
-  return true;
+  return jangada::server::SetLogLevel(config.log.level)
+      .ok();  // the loader let no other word through
 }
 
 [[noreturn]] void EndAtOnce(const Error& error) {
@@ -110,7 +111,7 @@ int Run(const Config& config) {
 int main(int argc, char** argv) {
   CLI::App app("A node of a Jangada cluster: a Raft-replicated, partitioned log.",
                "jangada-server");
-  app.set_version_flag("--version", JANGADA_VERSION);
+  app.set_version_flag("--version", std::string(jangada::Version()));
   std::string file;
   std::vector<std::string> settings;
   bool print = false;

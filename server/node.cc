@@ -38,6 +38,18 @@ Endpoint Advertised(const Config::Listener& listener) {
   return listener.advertised.value_or(listener.listen);
 }
 
+std::vector<NodeOption> OptionsOf(const Config& config) {
+  std::vector<NodeOption> options;
+  for (ConfigOption& option : DescribeConfig(config)) {
+    options.push_back({.key = std::move(option.key),
+                       .value = std::move(option.value),
+                       .default_value = std::move(option.default_value),
+                       .unit = std::move(option.unit),
+                       .help = std::move(option.help)});
+  }
+  return options;
+}
+
 }  // namespace
 
 struct Node::Impl final : HostObserver, ControllerRoomObserver {
@@ -65,11 +77,15 @@ struct Node::Impl final : HostObserver, ControllerRoomObserver {
 
   // HostObserver (any shard)
   void OnLeadership(GroupId group, const raft::RoleChange& change, bool ready) override;
+  void OnRefill(GroupId group, RefillEvent event) override {
+    controller_shard().Post([this, group, event] { teller->OnRefill(group, event); });
+  }
   void OnStoreFailed(const Error& error) override { Fatal(error); }
 
   // ControllerRoomObserver (group 0's shard)
   void OnNewImage(const ClusterImage& image) override;
   void OnControllerLeadership(const raft::RoleChange& change, bool ready) override;
+  void OnControllerRefill(RefillEvent event) override { OnRefill(kControllerGroup, event); }
   void OnMustStop(const Error& error) override { Fatal(error); }
 
   // Constant after Start.
@@ -131,7 +147,9 @@ void Node::Impl::BuildRooms(std::vector<storage::GroupState> loaded) {
                             .store = *store},
       [this] {
         if (!room) return;
-        broker->SetLiveNodes(room->liveness().LiveNodes(controller_shard().NowUs()));
+        std::map<NodeId, NodeView> nodes = room->liveness().Nodes(controller_shard().NowUs());
+        nodes[config.self()] = {.live = true, .condition = teller->Condition()};
+        broker->SetNodes(std::move(nodes));
         if (store->may_have_lost_groups()) CheckIfWholeAgain();
       });
   router->Attach(*replicas, *teller);
@@ -151,6 +169,7 @@ Status Node::Impl::Start() {
   TRY(transport->Start(config.peer.listen));
   GrpcServerOptions options;
   options.max_message_bytes = static_cast<size_t>(config.limits.max_request_bytes);
+  options.config = OptionsOf(config);
   grpc = std::make_unique<GrpcServer>(*broker, options);
   TRY(grpc->Start(config.grpc.listen.ToString()));
   transport->SetPeers(FounderPeers());

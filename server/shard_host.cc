@@ -59,6 +59,7 @@ void ShardHost::ErasePartition(GroupId group) {
   // Kept alive by the callback: what is posted to it still finds it.
   auto partition = std::shared_ptr<Partition>(std::move(found->second));
   partitions_.erase(found);
+  if (partition->replica().status().refilling) OnRefill(group, RefillEvent::kDropped);
   partition->Remove([this, group, partition](const Status& status) {
     if (!status.ok()) {
       OnFatal(group, status.error());
@@ -119,6 +120,8 @@ size_t ShardHost::HandOver(bool try_now) {
 void ShardHost::OnRoleChange(GroupId group, const raft::RoleChange& change, bool ready) {
   observer_.OnLeadership(group, change, ready);
 }
+
+void ShardHost::OnRefill(GroupId group, RefillEvent event) { observer_.OnRefill(group, event); }
 
 void ShardHost::OnFatal(GroupId group, const Error& error) {
   spdlog::critical("replica failed group={} error=\"{}\"", group.value(), error.message);

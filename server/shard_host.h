@@ -22,6 +22,7 @@ class HostObserver {
  public:
   virtual ~HostObserver() = default;
   virtual void OnLeadership(GroupId group, const raft::RoleChange& change, bool ready) = 0;
+  virtual void OnRefill(GroupId group, RefillEvent event) = 0;
   /// Nothing is known of the disk any more: the node must stop at once.
   virtual void OnStoreFailed(const Error& error) = 0;
 };
@@ -67,6 +68,7 @@ class ShardHost final : public ReplicaObserver {
   size_t HandOver(bool try_now);
 
   void OnRoleChange(GroupId group, const raft::RoleChange& change, bool ready) override;
+  void OnRefill(GroupId group, RefillEvent event) override;
   void OnFatal(GroupId group, const Error& error) override;
 
  private:

@@ -4,6 +4,8 @@
 
 #include <utility>
 
+#include "base/version.h"
+
 namespace jangada::server {
 
 StatusTeller::StatusTeller(const Context& context, std::function<void()> on_round)
@@ -25,6 +27,17 @@ void StatusTeller::OnReadyToLead(const LeaderHint& hint) {
 void StatusTeller::Drain() {
   draining_ = true;
   TellEveryone(Full());
+  on_round_();
+}
+
+void StatusTeller::OnRefill(GroupId group, RefillEvent event) {
+  if (event == RefillEvent::kBegan) {
+    ++refills_begun_;
+    refilling_.insert(group);
+    return;
+  }
+  if (event == RefillEvent::kEnded) ++refills_ended_;
+  refilling_.erase(group);
 }
 
 void StatusTeller::TellAll(NodeId to) {
@@ -57,18 +70,31 @@ void StatusTeller::LogRoom() {
 void StatusTeller::TellNews() {
   if (stopped_) return;
   NodeStatus status{.from = context_.self, .full = false, .leaders = std::exchange(news_, {})};
-  status.draining = draining_;
+  status.condition = Condition();
   TellEveryone(status);
 }
 
 NodeStatus StatusTeller::Full() const {
-  const storage::LogStore::Usage usage = context_.store.usage();
   return {.from = context_.self,
           .full = true,
           .leaders = context_.leaders.LedBy(context_.self),
-          .disk_free_bytes = usage.disk_free_bytes,
-          .accepts_produce = usage.accepts_produce,
-          .draining = draining_};
+          .condition = Condition()};
+}
+
+NodeCondition StatusTeller::Condition() const {
+  const storage::LogStore::Usage usage = context_.store.usage();
+  NodeCondition condition{.disk_free_bytes = usage.disk_free_bytes,
+                          .disk_total_bytes = usage.disk_total_bytes,
+                          .accepts_produce = usage.accepts_produce,
+                          .draining = draining_,
+                          .refilling = {},
+                          .refilled = refills_ended_,
+                          .version = std::string(Version())};
+  for (const GroupId group : refilling_) {
+    if (condition.refilling.size() == kMaxRefillingTold) break;
+    condition.refilling.push_back(group);
+  }
+  return condition;
 }
 
 void StatusTeller::TellEveryone(const NodeStatus& status) {

@@ -4,11 +4,13 @@
 
 #include <cstdint>
 #include <functional>
+#include <set>
 #include <vector>
 
 #include "base/executor.h"
 #include "server/image_holder.h"
 #include "server/leader_table.h"
+#include "server/partition/replica.h"
 #include "server/transport/transport.h"
 #include "storage/log_store.h"
 
@@ -34,8 +36,19 @@ class StatusTeller {
   void OnReadyToLead(const LeaderHint& hint);
   /// From now on the node is being stopped: it wants no leaderships.
   void Drain();
+  /// A replica of this node, group 0's included, that was found damaged.
+  void OnRefill(GroupId group, RefillEvent event);
   /// A node was reached (again): it hears everything now.
   void TellAll(NodeId to);
+
+  /// This node's own, as of now.
+  NodeCondition Condition() const;
+  struct Refills {
+    size_t now = 0;      // replicas being refilled
+    uint64_t begun = 0;  // since this process began
+    uint64_t ended = 0;
+  };
+  Refills refills() const { return {refilling_.size(), refills_begun_, refills_ended_}; }
 
  private:
   static constexpr int64_t kFullUs = 1'000'000;
@@ -52,6 +65,9 @@ class StatusTeller {
   const std::function<void()> on_round_;
   std::vector<LeaderHint> news_;
   bool draining_ = false;
+  std::set<GroupId> refilling_;
+  uint64_t refills_begun_ = 0;
+  uint64_t refills_ended_ = 0;
   bool had_room_ = true;
   bool stopped_ = true;
 };

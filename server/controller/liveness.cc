@@ -9,7 +9,7 @@ void Liveness::OnStatus(const NodeStatus& status, int64_t now_us) {
   Sign& sign = it->second;
   if (is_new || now_us - sign.last_us > kWindowUs) sign.first_us = now_us;
   sign.last_us = now_us;
-  sign.draining = status.draining;
+  sign.condition = status.condition;
 }
 
 void Liveness::OnRefused(NodeId node) { signs_.erase(node); }
@@ -23,7 +23,7 @@ bool Liveness::IsLive(NodeId node, int64_t now_us) const {
 bool Liveness::IsFit(NodeId node, int64_t now_us) const {
   if (!IsLive(node, now_us)) return false;
   auto it = signs_.find(node);
-  return it == signs_.end() || !it->second.draining;
+  return it == signs_.end() || !it->second.condition.draining;
 }
 
 int64_t Liveness::LiveForUs(NodeId node, int64_t now_us) const {
@@ -40,6 +40,14 @@ std::vector<NodeId> Liveness::LiveNodes(int64_t now_us) const {
   }
   std::sort(live.begin(), live.end());
   return live;
+}
+
+std::map<NodeId, NodeView> Liveness::Nodes(int64_t now_us) const {
+  std::map<NodeId, NodeView> nodes;
+  for (const auto& [node, sign] : signs_) {
+    nodes[node] = {.live = IsLive(node, now_us), .condition = sign.condition};
+  }
+  return nodes;
 }
 
 }  // namespace jangada::server

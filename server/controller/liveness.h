@@ -32,12 +32,15 @@ class Liveness {
   int64_t LiveForUs(NodeId node, int64_t now_us) const;
   /// Sorted, this node included.
   std::vector<NodeId> LiveNodes(int64_t now_us) const;
+  /// Every node that was ever heard from (and whose machine did not refuse since), with what it
+  /// told last.
+  std::map<NodeId, NodeView> Nodes(int64_t now_us) const;
 
  private:
   struct Sign {
     int64_t first_us = 0;  // of an unbroken row of signs
     int64_t last_us = 0;
-    bool draining = false;
+    NodeCondition condition;  // as it told last
   };
 
   NodeId self_;

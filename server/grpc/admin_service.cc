@@ -1,8 +1,8 @@
 #include "server/grpc/admin_service.h"
 
 #include <algorithm>
+#include <map>
 #include <memory>
-#include <set>
 #include <vector>
 
 #include "server/grpc/arguments.h"
@@ -33,15 +33,13 @@ bool Checked(UnaryCall* call, const Status& status) {
   return status.ok();
 }
 
-std::set<NodeId> LiveNodesOf(const Broker& broker) {
-  const std::vector<NodeId> live = broker.LiveNodes();
-  return {live.begin(), live.end()};
-}
-
 void AddNodes(const Broker& broker, const ClusterImage& image,
               google::protobuf::RepeatedPtrField<v1::Node>* out) {
-  const std::set<NodeId> live = LiveNodesOf(broker);
-  for (const auto& [id, node] : image.nodes) ToProto(node, live.contains(id), out->Add());
+  const std::map<NodeId, NodeView> known = broker.Nodes();
+  for (const auto& [id, node] : image.nodes) {
+    const auto view = known.find(id);
+    ToProto(node, view == known.end() ? NodeView() : view->second, out->Add());
+  }
 }
 
 Error NoTopic(const std::string& name) {

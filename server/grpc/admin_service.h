@@ -29,6 +29,9 @@ class AdminService final : public v1::Admin::CallbackService {
   JANGADA_ADMIN_CALL(DeleteRecords)
   JANGADA_ADMIN_CALL(AddNode)
   JANGADA_ADMIN_CALL(RemoveNode)
+  JANGADA_ADMIN_CALL(GetLogLevel)
+  JANGADA_ADMIN_CALL(SetLogLevel)
+  JANGADA_ADMIN_CALL(DescribeConfig)
 #undef JANGADA_ADMIN_CALL
 
  private:

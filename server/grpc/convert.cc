@@ -200,7 +200,7 @@ PartitionView FromProto(const v1::PartitionState& state) {
   return view;
 }
 
-void ToProto(const NodeInfo& node, bool live, v1::Node* out) {
+void ToProto(const NodeInfo& node, const NodeView& view, v1::Node* out) {
   const auto text = [](const Endpoint& endpoint) {
     return endpoint.port == 0 ? std::string() : endpoint.ToString();
   };
@@ -210,7 +210,15 @@ void ToProto(const NodeInfo& node, bool live, v1::Node* out) {
   out->set_kafka_address(text(node.kafka));
   out->set_http_address(text(node.http));
   out->set_peer_address(text(node.peer));
-  out->set_live(live);
+  out->set_live(view.live);
+  const NodeCondition& condition = view.condition;
+  out->set_draining(condition.draining);
+  out->set_disk_full(!condition.accepts_produce);
+  out->set_disk_free_bytes(condition.disk_free_bytes);
+  out->set_disk_total_bytes(condition.disk_total_bytes);
+  out->set_refilling_replicas(static_cast<int32_t>(condition.refilling.size()));
+  out->set_refilled_replicas(static_cast<int64_t>(condition.refilled));
+  out->set_version(condition.version);
 }
 
 void ToProto(const TopicInfo& topic, const Broker& broker, v1::Topic* out) {

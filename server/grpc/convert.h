@@ -49,7 +49,7 @@ Result<FetchedBatch> FetchedFrom(std::string bytes);
 void ToProto(const PartitionView& view, v1::PartitionState* out);
 PartitionView FromProto(const v1::PartitionState& state);
 
-void ToProto(const NodeInfo& node, bool live, v1::Node* out);
+void ToProto(const NodeInfo& node, const NodeView& view, v1::Node* out);
 void ToProto(const TopicInfo& topic, const Broker& broker, v1::Topic* out);
 
 }  // namespace jangada::server::grpc_door

@@ -1,5 +1,6 @@
 // Admin.DescribePartitions: asks each partition's leader, all at once, and tells what this node
 // knows of those that have none.
+#include <map>
 #include <memory>
 #include <utility>
 #include <vector>
@@ -8,6 +9,7 @@
 #include "server/grpc/arguments.h"
 #include "server/grpc/convert.h"
 #include "server/grpc/countdown.h"
+#include "server/grpc/partition_health.h"
 #include "server/grpc/retry.h"
 #include "server/grpc/unary_call.h"
 
@@ -62,13 +64,17 @@ void Describe(UnaryCall* call, const std::vector<TopicPartition>& wanted, int64_
   Door& door = call->door();
   const CallScope scope = call->scope().WithDeadline(AfterNow(wait_us));
   for (size_t i = 0; i < wanted.size(); ++i) response->add_partitions();
+  const auto nodes = std::make_shared<const std::map<NodeId, NodeView>>(door.broker.Nodes());
   auto countdown =
       std::make_shared<Countdown>(static_cast<int>(wanted.size()), [call] { call->Answer(); });
   for (size_t i = 0; i < wanted.size(); ++i) {
     auto* state = response->mutable_partitions(static_cast<int>(i));
     door.router.DescribePartition(
-        wanted[i], scope, [&door, where = wanted[i], countdown, state](Result<PartitionView> view) {
-          ToProto(view.ok() ? *view : ViewFromImage(where, door.broker), state);
+        wanted[i], scope,
+        [&door, where = wanted[i], countdown, state, nodes](Result<PartitionView> answer) {
+          const PartitionView view = answer.ok() ? *answer : ViewFromImage(where, door.broker);
+          ToProto(view, state);
+          ToProto(JudgePartition(view, *door.broker.image(), *nodes), state);
           countdown->Done();
         });
   }

@@ -8,6 +8,7 @@
 #include <cstdint>
 #include <memory>
 #include <string>
+#include <vector>
 
 #include "base/result.h"
 #include "server/limits.h"
@@ -16,10 +17,20 @@ namespace jangada::server {
 
 class Broker;
 
+/// One option that the node runs with, for DescribeConfig.
+struct NodeOption {
+  std::string key;
+  std::string value;          // as one would write it in the file
+  std::string default_value;  // empty: none
+  std::string unit;
+  std::string help;
+};
+
 struct GrpcServerOptions {
   size_t max_message_bytes = kMaxGrpcMessageBytes;
   size_t max_produce_bytes_in_flight = kMaxProduceBytesInFlight;  // of the node
   size_t max_stream_bytes_in_flight = kMaxStreamBytesInFlight;    // of one ProduceStream
+  std::vector<NodeOption> config;  // in the order in which they are described
 };
 
 class GrpcServer {

@@ -86,6 +86,7 @@ Status Replica::Impl::Open(const storage::GroupState& state, const raft::Members
   next.applied = std::min(next.machine, restored.last.index);
   restored.applied = next.applied;
   refilling = state.damaged;
+  if (refilling) observer.OnRefill(options.group, RefillEvent::kBegan);
   folded = next;
   apply_to = next.applied;
   log_end_offset = holds_entries ? state.end_offset : next.base.next_offset;

@@ -44,12 +44,20 @@ struct ReplicaContext {
   Transport& transport;
 };
 
+/// A copy that was found damaged on its way back (docs/decisions.md, 4).
+enum class RefillEvent : uint8_t {
+  kBegan,    // it neither votes nor leads, and is refilled from its peers
+  kEnded,    // it is whole again
+  kDropped,  // the replica was removed before that
+};
+
 /// Told of what concerns others than the group itself. On the shard.
 class ReplicaObserver {
  public:
   virtual ~ReplicaObserver() = default;
   /// Role, term or known leader changed; or `ready` did.
   virtual void OnRoleChange(GroupId group, const raft::RoleChange& change, bool ready) = 0;
+  virtual void OnRefill(GroupId group, RefillEvent event) {}
   /// The store failed in a way after which nothing is known: stop the node.
   virtual void OnFatal(GroupId group, const Error& error) = 0;
 };

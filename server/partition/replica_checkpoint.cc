@@ -155,6 +155,7 @@ void Replica::Impl::CheckRefillEnd() {
   if (raft->status().refilling) return;
   refilling = false;
   spdlog::info("log is refilled; this replica votes again group={}", options.group.value());
+  observer.OnRefill(options.group, RefillEvent::kEnded);
   storage::GroupWrite write;
   write.clear_damaged = true;
   writes.Push(std::move(write), {});

@@ -11,6 +11,7 @@ constexpr size_t kMessageBytes = 96;  // the fields of any message, without payl
 constexpr size_t kEntryBytes = 48;    // fields of one entry, tags and lengths included
 constexpr size_t kHintBytes = 26;     // group, leader and term of one leader hint
 constexpr size_t kMemberBytes = 5;
+constexpr size_t kGroupBytes = 10;
 
 struct BodyBytes {
   size_t operator()(const raft::AppendRequest& body) const {
@@ -50,7 +51,9 @@ size_t WireBytes(const Outgoing& item) {
   if (const auto* message = std::get_if<raft::Message>(&item.content)) {
     return kMessageBytes + std::visit(BodyBytes{}, message->body);
   }
-  return kMessageBytes + kHintBytes * std::get<NodeStatus>(item.content).leaders.size();
+  const auto& status = std::get<NodeStatus>(item.content);
+  return kMessageBytes + kHintBytes * status.leaders.size() +
+         kGroupBytes * status.condition.refilling.size() + status.condition.version.size();
 }
 
 Outbox::Pushed Outbox::Push(Outgoing item) {

@@ -14,6 +14,7 @@
 #include "base/result.h"
 #include "base/uuid.h"
 #include "raft/message.h"
+#include "server/node_condition.h"
 
 namespace jangada::server {
 
@@ -29,9 +30,7 @@ struct NodeStatus {
   NodeId from;
   bool full = false;  // `leaders` lists every group that `from` leads (and is ready to serve)
   std::vector<LeaderHint> leaders;
-  int64_t disk_free_bytes = 0;
-  bool accepts_produce = true;
-  bool draining = false;  // it is being stopped
+  NodeCondition condition;
 };
 
 /// Who a node says it is; exchanged and checked when a connection between nodes opens.

@@ -99,9 +99,14 @@ void EncodeStatus(const NodeStatus& status, v1::PeerStatus* out) {
     out->add_leader(hint.leader.value());
     out->add_term(hint.term);
   }
-  out->set_disk_free_bytes(status.disk_free_bytes);
-  out->set_accepts_produce(status.accepts_produce);
-  out->set_draining(status.draining);
+  const NodeCondition& condition = status.condition;
+  out->set_disk_free_bytes(condition.disk_free_bytes);
+  out->set_disk_total_bytes(condition.disk_total_bytes);
+  out->set_accepts_produce(condition.accepts_produce);
+  out->set_draining(condition.draining);
+  for (const GroupId group : condition.refilling) out->add_refilling(group.value());
+  out->set_refilled(condition.refilled);
+  out->set_version(condition.version);
 }
 
 // ---- in ----
@@ -267,12 +272,17 @@ class HeartbeatReader {
 std::optional<NodeStatus> DecodeStatus(NodeId from, const v1::PeerStatus& status) {
   const int count = status.group_size();
   if (status.leader_size() != count || status.term_size() != count) return std::nullopt;
-  NodeStatus out{.from = from,
-                 .full = status.full(),
-                 .leaders = {},
-                 .disk_free_bytes = status.disk_free_bytes(),
-                 .accepts_produce = status.accepts_produce(),
-                 .draining = status.draining()};
+  NodeStatus out{.from = from, .full = status.full(), .leaders = {}, .condition = {}};
+  out.condition = {.disk_free_bytes = status.disk_free_bytes(),
+                   .disk_total_bytes = status.disk_total_bytes(),
+                   .accepts_produce = status.accepts_produce(),
+                   .draining = status.draining(),
+                   .refilling = {},
+                   .refilled = status.refilled(),
+                   .version = status.version()};
+  for (const uint64_t group : status.refilling()) {
+    out.condition.refilling.push_back(GroupId(group));
+  }
   out.leaders.reserve(count);
   for (int i = 0; i < count; ++i) {
     if (status.leader(i) < 1) return std::nullopt;

@@ -124,6 +124,38 @@ TEST_F(ClientTest, WithNobodyThereACallEndsWithItsTimeout) {
   EXPECT_LT(std::chrono::steady_clock::now() - started, std::chrono::seconds(3));
 }
 
+TEST_F(ClientTest, ANodeIsAskedByItsIdAndNoOtherAnswersForIt) {
+  const auto level = client_->GetLogLevel(2, kCallTimeoutMs);
+  ASSERT_TRUE(level.ok()) << level.error();
+  EXPECT_EQ(level->node, 2);
+  const auto before = client_->SetLogLevel(3, "error", kCallTimeoutMs);
+  ASSERT_TRUE(before.ok()) << before.error();
+  EXPECT_EQ(before->node, 3);
+  EXPECT_EQ(before->level, level->level);
+  ASSERT_TRUE(client_->SetLogLevel(3, before->level, kCallTimeoutMs).ok());
+  EXPECT_EQ(client_->SetLogLevel(3, "loud", kCallTimeoutMs).error().code,
+            ErrorCode::kInvalidArgument);
+  EXPECT_EQ(client_->DescribeConfig(1, kCallTimeoutMs)->node, 1);
+  EXPECT_EQ(client_->DescribeConfig(8, kCallTimeoutMs).error().code, ErrorCode::kNotFound);
+  nodes_[2]->proxy->Cut();
+  EXPECT_EQ(client_->GetLogLevel(2, kCallTimeoutMs).error().code, ErrorCode::kUnavailable);
+  EXPECT_NE(client_->GetLogLevel(0, kCallTimeoutMs)->node, 2);
+}
+
+TEST_F(ClientTest, WhatIsWrongWithAPartitionComesWithItsReason) {
+  cluster_.AddTopic("t", 2, NodeId(1));
+  cluster_.SetLeader(At("t", 1), std::nullopt);
+  const auto partitions = client_->DescribePartitions({"t"}, 1'000);
+  ASSERT_TRUE(partitions.ok()) << partitions.error();
+  EXPECT_EQ(partitions->at(1).health, PartitionHealth::kWithoutLeader);
+  EXPECT_NE(partitions->at(1).why.find("No leader"), std::string::npos) << partitions->at(1).why;
+  const PartitionStateView& led = partitions->at(0);
+  EXPECT_EQ(led.health, PartitionHealth::kShortOfReplicas);
+  ASSERT_EQ(led.problems.size(), 1u);
+  EXPECT_EQ(led.problems.front().node, 9);
+  EXPECT_EQ(led.problems.front().condition, ReplicaCondition::kNodeUnknown);
+}
+
 TEST_F(ClientTest, OffsetsOfAllPartitionsComeTogether) {
   cluster_.AddTopic("t", 2, NodeId(1));
   cluster_.SetLeader(At("t", 1), NodeId(3));

@@ -22,7 +22,8 @@ RECORD_BATCH = "storage/record_batch"
 PROTO = "jangada/"  # generated from proto/jangada/v1
 SHARD_SIDE = ["base/", "raft/", "storage/", "server/runtime/", "server/partition/", "server/transport/"]
 # The types in which the doors and the shards speak.
-VOCABULARY = ["server/broker.h", "server/controller/cluster_image.h", "server/limits.h"]
+VOCABULARY = ["server/broker.h", "server/controller/cluster_image.h", "server/limits.h",
+              "server/node_condition.h"]
 MAY_INCLUDE = {
     "base/": ["base/"],
     "raft/": ["base/", "raft/"],
@@ -32,12 +33,13 @@ MAY_INCLUDE = {
     "server/transport/": SHARD_SIDE + VOCABULARY + [PROTO],
     "server/controller/": SHARD_SIDE + VOCABULARY + ["server/controller/", PROTO],
     "server/grpc/": ["base/", "server/broker.h", "server/controller/cluster_image.h", "server/grpc/",
-                     "server/limits.h", "server/partition/topic_config.h", RECORD_BATCH, PROTO],
+                     "server/limits.h", "server/log_level.h", "server/partition/topic_config.h", RECORD_BATCH,
+                     PROTO],
     "server/kafka/": ["base/", "server/broker.h", "server/controller/cluster_image.h", "server/kafka/",
                       "server/limits.h", "server/partition/topic_config.h", RECORD_BATCH],
     # The door for listeners shows them nothing of the core or of the store.
-    "server/broker.h": ["base/", "server/controller/cluster_image.h"],
-    "server/config": ["base/", "server/config", "server/controller/cluster_image.h"],
+    "server/broker.h": ["base/", "server/controller/cluster_image.h", "server/node_condition.h"],
+    "server/config": ["base/", "server/config", "server/controller/cluster_image.h", "server/log_level.h"],
     "server/": ["base/", "raft/", "storage/", "server/", PROTO],
     "client/": ["base/", "client/", RECORD_BATCH, PROTO],
 }

@@ -97,6 +97,18 @@ TEST(ConfigTest, DeployFileStatesUnitAndDefaultOfEveryOption) {
   }
 }
 
+TEST(ConfigTest, ANodesOptionsAreDescribedWithValueAndDefault) {
+  const Config config = ParseConfig("", "", {"raft.heartbeat_ms=100"}).config;
+  const std::vector<ConfigOption> options = DescribeConfig(config);
+  ASSERT_EQ(options.size(), ConfigOptions().size());
+  const auto heartbeat = std::find_if(options.begin(), options.end(), [](const auto& option) {
+    return option.key == "raft.heartbeat_ms";
+  });
+  EXPECT_EQ(heartbeat->value, "100");
+  EXPECT_EQ(heartbeat->default_value, "250");
+  EXPECT_EQ(heartbeat->unit, "ms");
+}
+
 TEST(ConfigTest, HelpNamesEveryOption) {
   for (const ConfigOption& option : ConfigOptions()) {
     EXPECT_THAT(ConfigHelp(), HasSubstr("  " + option.key + " ("));

@@ -10,7 +10,7 @@ namespace {
 NodeStatus StatusOf(int node, bool draining = false) {
   NodeStatus status;
   status.from = NodeId(node);
-  status.draining = draining;
+  status.condition.draining = draining;
   return status;
 }
 

@@ -3,12 +3,14 @@
 
 #include <gmock/gmock.h>
 
+#include "server/log_level.h"
 #include "tests/server/grpc/door_fixture.h"
 
 namespace jangada::server::testing {
 namespace {
 
 using ::testing::ElementsAre;
+using ::testing::HasSubstr;
 
 class AdminServiceTest : public DoorTest {
  protected:
@@ -158,6 +160,62 @@ TEST_F(AdminServiceTest, ClusterIsDescribedWithWhoLives) {
   EXPECT_EQ(response.nodes(1).kafka_address(), "");
 }
 
+TEST_F(AdminServiceTest, NodesAreDescribedWithWhatTheyToldOfThemselves) {
+  node_.broker.SetCondition(NodeId(1), {.disk_free_bytes = 5,
+                                        .disk_total_bytes = 50,
+                                        .accepts_produce = false,
+                                        .draining = true,
+                                        .refilling = {GroupId(3), GroupId(4)},
+                                        .refilled = 7,
+                                        .version = "1.2.3"});
+  v1::DescribeClusterResponse response;
+  ASSERT_TRUE(Call(&v1::Admin::Stub::DescribeCluster, {}, &response).ok());
+  const v1::Node& node = response.nodes(0);
+  EXPECT_EQ(node.disk_free_bytes(), 5);
+  EXPECT_EQ(node.disk_total_bytes(), 50);
+  EXPECT_TRUE(node.disk_full());
+  EXPECT_TRUE(node.draining());
+  EXPECT_EQ(node.refilling_replicas(), 2);
+  EXPECT_EQ(node.refilled_replicas(), 7);
+  EXPECT_EQ(node.version(), "1.2.3");
+}
+
+TEST_F(AdminServiceTest, TheLogLevelOfTheNodeIsToldAndChanged) {
+  const std::string before = LogLevel();
+  v1::SetLogLevelRequest request;
+  request.set_level("debug");
+  v1::SetLogLevelResponse set;
+  ASSERT_TRUE(Call(&v1::Admin::Stub::SetLogLevel, request, &set).ok());
+  EXPECT_EQ(set.previous_level(), before);
+  v1::GetLogLevelResponse got;
+  ASSERT_TRUE(Call(&v1::Admin::Stub::GetLogLevel, {}, &got).ok());
+  EXPECT_EQ(got.level(), "debug");
+  EXPECT_EQ(got.node_id(), 1);
+
+  request.set_level("loud");
+  const grpc::Status refused = Call(&v1::Admin::Stub::SetLogLevel, request, &set);
+  EXPECT_EQ(Detail(refused).code(), "INVALID_ARGUMENT");
+  EXPECT_THAT(refused.error_message(), HasSubstr("trace, debug, info, warn, error"));
+  EXPECT_EQ(LogLevel(), "debug");
+  ASSERT_TRUE(SetLogLevel(before).ok());
+}
+
+TEST_F(AdminServiceTest, TheOptionsOfTheNodeAreDescribedInTheirOrder) {
+  TestNode& other = StartNode(
+      2, {.config = {{.key = "z", .value = "1", .default_value = "2", .unit = "ms", .help = "Zs."},
+                     {.key = "a", .value = "", .default_value = "", .unit = "path", .help = ""}}});
+  v1::DescribeConfigResponse response;
+  ASSERT_TRUE(other.admin->DescribeConfig(Context().get(), {}, &response).ok());
+  EXPECT_EQ(response.node_id(), 2);
+  ASSERT_EQ(response.options_size(), 2);
+  EXPECT_EQ(response.options(0).key(), "z");
+  EXPECT_EQ(response.options(0).value(), "1");
+  EXPECT_EQ(response.options(0).default_value(), "2");
+  EXPECT_EQ(response.options(0).unit(), "ms");
+  EXPECT_EQ(response.options(0).help(), "Zs.");
+  EXPECT_EQ(response.options(1).key(), "a");
+}
+
 TEST_F(AdminServiceTest, PartitionsAreDescribedByTheirLeadersOrAsFarAsKnown) {
   StartNode(2);
   cluster_.SetLeader({"t", 0}, NodeId(2));
@@ -175,11 +233,17 @@ TEST_F(AdminServiceTest, PartitionsAreDescribedByTheirLeadersOrAsFarAsKnown) {
   EXPECT_EQ(led.replicas(0).lag_entries(), 0u);
   EXPECT_EQ(led.replicas(1).lag_entries(), 7u);
   EXPECT_FALSE(led.replicas(1).live());
+  EXPECT_EQ(led.health(), v1::PARTITION_SHORT_OF_REPLICAS);
+  ASSERT_EQ(led.problems_size(), 1);
+  EXPECT_EQ(led.problems(0).condition(), v1::REPLICA_NODE_UNKNOWN);
+  EXPECT_EQ(led.why(), "Short of replicas: node 9 is none of the cluster's nodes.");
   const auto& orphan = response.partitions(1);
   EXPECT_FALSE(orphan.from_leader());
   EXPECT_EQ(orphan.leader_node_id(), 0);
   EXPECT_EQ(orphan.partition(), 1);
   ASSERT_EQ(orphan.desired_replicas_size(), 1);
+  EXPECT_EQ(orphan.health(), v1::PARTITION_WITHOUT_LEADER);
+  EXPECT_THAT(orphan.why(), HasSubstr("an election must be under way"));
 
   request.add_topics("missing");
   EXPECT_EQ(Detail(Call(&v1::Admin::Stub::DescribePartitions, request, &response)).code(),

@@ -207,6 +207,11 @@ void FakeBroker::SetDead(NodeId node) {
   dead_.insert(node);
 }
 
+void FakeBroker::SetCondition(NodeId node, NodeCondition condition) {
+  const std::lock_guard lock(mutex_);
+  conditions_[node] = std::move(condition);
+}
+
 void FakeBroker::FailAdmin(std::optional<Error> error) {
   const std::lock_guard lock(mutex_);
   fail_admin_ = std::move(error);
@@ -224,6 +229,17 @@ std::vector<NodeId> FakeBroker::LiveNodes() const {
     if (!dead_.contains(id)) live.push_back(id);
   }
   return live;
+}
+
+std::map<NodeId, NodeView> FakeBroker::Nodes() const {
+  const std::lock_guard lock(mutex_);
+  std::map<NodeId, NodeView> nodes;
+  for (const auto& [id, node] : cluster_.image()->nodes) {
+    const auto told = conditions_.find(id);
+    nodes[id] = {.live = !dead_.contains(id),
+                 .condition = told == conditions_.end() ? NodeCondition() : told->second};
+  }
+  return nodes;
 }
 
 void FakeBroker::Produce(ProduceRequest request, Callback<Result<ProduceResult>> done) {
@@ -282,6 +298,7 @@ void FakeBroker::DescribePartition(TopicPartition where, Callback<Result<Partiti
     view.leader = self_;
     view.leader_epoch = 3;
     view.from_leader = true;
+    view.desired_replicas = {self_, NodeId(9)};
     view.replicas = {
         {.node = self_, .voter = true, .live = true, .caught_up = true, .match_index = 12},
         {.node = NodeId(9), .voter = true, .live = false, .caught_up = false, .match_index = 5}};

@@ -85,6 +85,7 @@ class FakeBroker final : public Broker {
   void HoldAnswers(bool hold) { hold_ = hold; }
   void ReleaseAnswers();
   void SetDead(NodeId node);
+  void SetCondition(NodeId node, NodeCondition condition);
   void FailAdmin(std::optional<Error> error);
 
   // What happened.
@@ -108,6 +109,7 @@ class FakeBroker final : public Broker {
   }
   std::optional<NodeId> ControllerLeader() const override { return NodeId(1); }
   std::vector<NodeId> LiveNodes() const override;
+  std::map<NodeId, NodeView> Nodes() const override;
   void CreateTopic(server::CreateTopic request, Callback<Result<Uuid>> done) override;
   void DeleteTopic(std::string name, Callback<Status> done) override;
   void CreatePartitions(std::string topic, int32_t total, Callback<Status> done) override;
@@ -132,6 +134,7 @@ class FakeBroker final : public Broker {
   std::function<std::optional<Error>(const ProduceRequest&)> fail_produce_;
   std::optional<Error> fail_admin_;
   std::set<NodeId> dead_;
+  std::map<NodeId, NodeCondition> conditions_;
   std::vector<std::string> admin_calls_;
   std::vector<Callback<>> held_;
   int64_t next_producer_id_ = 100;

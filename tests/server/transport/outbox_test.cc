@@ -113,8 +113,13 @@ TEST(OutboxTest, CountsNoLessThanTheWireTakes) {
   }
   install.data = Bytes(std::string(1000, 'x'));
   ExpectCounted(std::move(install));
-  NodeStatus status{.from = NodeId(1), .full = true, .leaders = {}, .disk_free_bytes = -1};
-  status.draining = true;
+  NodeStatus status{.from = NodeId(1), .full = true, .leaders = {}, .condition = {}};
+  status.condition = {.disk_free_bytes = -1,
+                      .disk_total_bytes = -1,
+                      .draining = true,
+                      .refilling = std::vector(kMaxRefillingTold, GroupId(kHuge)),
+                      .refilled = kHuge,
+                      .version = "1000.1000.1000"};
   for (int i = 0; i < 100; ++i)
     status.leaders.push_back({GroupId(kHuge), NodeId(INT32_MAX), kHuge});
   ExpectRoom({GroupId(), std::move(status)});

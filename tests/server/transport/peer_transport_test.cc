@@ -66,9 +66,13 @@ TEST(PeerTransportTest, StatusArrivesWhole) {
   const NodeStatus status{.from = NodeId(1),
                           .full = true,
                           .leaders = {{GroupId(5), NodeId(1), 9}, {GroupId(6), NodeId(2), 3}},
-                          .disk_free_bytes = 123,
-                          .accepts_produce = false,
-                          .draining = true};
+                          .condition = {.disk_free_bytes = 123,
+                                        .disk_total_bytes = 456,
+                                        .accepts_produce = false,
+                                        .draining = true,
+                                        .refilling = {GroupId(7), GroupId(8)},
+                                        .refilled = 9,
+                                        .version = "1.2.3"}};
   a.transport->SendStatus(NodeId(2), status);
   ASSERT_TRUE(b.sink.WaitFor([](const auto& seen) { return !seen.statuses.empty(); }));
   const NodeStatus got = b.sink.seen().statuses.front();
@@ -78,9 +82,7 @@ TEST(PeerTransportTest, StatusArrivesWhole) {
   EXPECT_EQ(got.leaders[1].group, GroupId(6));
   EXPECT_EQ(got.leaders[1].leader, NodeId(2));
   EXPECT_EQ(got.leaders[1].term, 3u);
-  EXPECT_EQ(got.disk_free_bytes, 123);
-  EXPECT_FALSE(got.accepts_produce);
-  EXPECT_TRUE(got.draining);
+  EXPECT_EQ(got.condition, status.condition);
 }
 
 TEST(PeerTransportTest, HeartbeatsOfAThousandGroupsLeaveAsOneMessage) {

@@ -245,7 +245,9 @@ TEST(WireTest, MutatedBytesNeverCrashAndNeverGetUnsoundThingsThrough) {
   wire::EncodeFrame({{GroupId(), NodeStatus{.from = kFrom,
                                             .full = true,
                                             .leaders = {{GroupId(1), NodeId(2), 3}},
-                                            .disk_free_bytes = 5}}},
+                                            .condition = {.disk_free_bytes = 5,
+                                                          .refilling = {GroupId(1)},
+                                                          .version = "1"}}}},
                     &original);
   const std::string bytes = original.SerializeAsString();
   Random random(20260102);
