@@ -1,0 +1,58 @@
+// History: what clients did and what they were told, as a list of operations in real-time order:
+// the one form in which the simulator and the chaos lab hand a run to the checker (checker.h).
+// Plain values. The form and the names are those of Jepsen's Kafka workload, so that a foreign
+// judge can read the same history (edn.h).
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <optional>
+#include <string>
+#include <vector>
+
+namespace jangada::history {
+
+using Key = int64_t;    // stands for one topic-partition
+using Value = int64_t;  // unique in its key
+using Offset = int64_t;
+
+enum class Type {
+  kInvoke,
+  kOk,
+  kFail,  // surely not done
+  kInfo,  // may or may not have been done, now or later; its process is never used again
+};
+
+enum class Function {
+  kSend,         // sends: on kOk with their offsets
+  kPoll,         // polled
+  kTransaction,  // both: sends and polled, in one
+  kAssign,       // keys: the process reads them from places of its own choice from here on
+  kSubscribe,    // keys: the process reads what its group gives it
+  kListOffsets,  // ends: the offset after the last committed record, linearizable
+};
+
+struct Send {
+  Key key = 0;
+  Value value = 0;
+  std::optional<Offset> offset;  // where it was written, as acknowledged
+};
+
+struct Polled {
+  Offset offset = 0;
+  Value value = 0;
+};
+
+/// One line: the beginning or the end of what one process did. A process does one thing at a time.
+struct Operation {
+  int64_t process = 0;
+  Type type = Type::kInvoke;
+  Function function = Function::kSend;
+  std::vector<Send> sends;
+  std::map<Key, std::vector<Polled>> polled;  // in the order read
+  std::vector<Key> keys;
+  std::map<Key, Offset> ends;
+  std::string error;  // why it failed, for people
+};
+
+}  // namespace jangada::history
