@@ -1,5 +1,6 @@
 #include "storage/record_batch.h"
 
+#include <algorithm>
 #include <limits>
 
 #include "base/coding.h"
@@ -176,6 +177,11 @@ Result<std::vector<Record>> DecodeRecords(std::string_view batch, int64_t base_o
                                           size_t max_decompressed) {
   TRY_ASSIGN(const BatchHeader header, CheckFrame(batch));
   if (header.compression() > Compression::kZstd) return Corrupt("its compression is unknown");
+  // Of the caller, who may have it from outside: the CRC does not cover it.
+  const int64_t count = std::max(header.record_count, 0);  // RecordWalker refuses less than 1
+  if (base_offset < 0 || base_offset > std::numeric_limits<int64_t>::max() - count) {
+    return Corrupt("its records cannot begin at offset " + std::to_string(base_offset));
+  }
   std::string_view bytes = batch.substr(kBatchHeaderSize);
   std::string plain;
   if (header.compression() != Compression::kNone) {

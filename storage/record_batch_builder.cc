@@ -54,7 +54,9 @@ void BatchBuilder::Add(const Record& record) {
   if (count_ == 0) base_timestamp_ms_ = record.timestamp_ms;
   max_timestamp_ms_ =
       count_ == 0 ? record.timestamp_ms : std::max(max_timestamp_ms_, record.timestamp_ms);
-  const int64_t timestamp_delta = record.timestamp_ms - base_timestamp_ms_;
+  // Unsigned: times that lie more than 2^63 ms apart wrap, and DecodeRecords wraps them back.
+  const auto timestamp_delta = static_cast<int64_t>(static_cast<uint64_t>(record.timestamp_ms) -
+                                                    static_cast<uint64_t>(base_timestamp_ms_));
   AppendVarint(&records_, static_cast<int64_t>(BodySize(record, timestamp_delta, count_)));
   records_.push_back(0);  // attributes: none are defined
   AppendVarint(&records_, timestamp_delta);

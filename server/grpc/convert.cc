@@ -1,6 +1,7 @@
 #include "server/grpc/convert.h"
 
 #include <algorithm>
+#include <limits>
 
 #include "base/murmur2.h"
 #include "server/limits.h"
@@ -67,7 +68,7 @@ Result<int32_t> PartitionByKey(const v1::ProduceRequest& request, int32_t partit
 }
 
 Error NoBatch() {
-  return {ErrorCode::kDataCorrupt, "A stored batch cannot be read: its header is cut short."};
+  return {ErrorCode::kDataCorrupt, "A stored batch cannot be read: its header is damaged."};
 }
 
 }  // namespace
@@ -121,7 +122,11 @@ ProduceResult FromProto(const v1::ProduceResponse& response) {
 Result<int64_t> EndOffsetOf(const FetchedBatch& batch) {
   const auto header = storage::ReadBatchHeader(batch.bytes.view());
   if (!header.ok() || header->last_offset_delta < 0) return NoBatch();
-  return batch.base_offset + header->last_offset_delta + 1;
+  const int64_t count = int64_t{header->last_offset_delta} + 1;
+  if (batch.base_offset < 0 || batch.base_offset > std::numeric_limits<int64_t>::max() - count) {
+    return NoBatch();
+  }
+  return batch.base_offset + count;
 }
 
 Result<Appended> AppendRecords(const FetchedBatch& batch, int64_t from, int64_t to,

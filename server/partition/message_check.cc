@@ -1,5 +1,6 @@
 #include "server/partition/message_check.h"
 
+#include <limits>
 #include <string>
 #include <utility>
 
@@ -17,6 +18,9 @@ Status CheckEntry(const raft::Entry& entry, const raft::AppendRequest& request,
   if (entry.term < prev.term) return Broken("terms go back along the log");
   if (entry.type > raft::EntryType::kCommand) return Broken("an entry of unknown type");
   if (entry.base_offset < 0 || entry.record_count < 0) return Broken("an entry without an offset");
+  if (entry.base_offset > std::numeric_limits<int64_t>::max() - entry.record_count) {
+    return Broken("an entry beyond the last offset that there can be");
+  }
   if ((entry.record_count > 0) != (entry.type == raft::EntryType::kRecords)) {
     return Broken("an entry's record count does not fit its type");
   }

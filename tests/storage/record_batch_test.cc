@@ -106,6 +106,24 @@ TEST(RecordBatch, BuilderWritesTheGoldenBytes) {
   EXPECT_EQ(builder.Build()->view(), GoldenBatch());
 }
 
+TEST(RecordBatch, TimesThatLieFarApartComeBackAlike) {
+  BatchBuilder builder;
+  std::vector<Record> records;
+  for (const int64_t time : {INT64_MIN, INT64_MAX, int64_t{0}, int64_t{-1}, INT64_MIN}) {
+    records.push_back({.offset = static_cast<int64_t>(records.size()),
+                       .timestamp_ms = time,
+                       .key = std::nullopt,
+                       .value = "x",
+                       .headers = {}});
+    builder.Add(records.back());
+  }
+  const Bytes batch = *builder.Build();
+  EXPECT_EQ(ValidateBatch(batch.view(), {}, true)->max_timestamp_ms, INT64_MAX);
+  const auto decoded = DecodeRecords(batch.view(), 0);
+  ASSERT_TRUE(decoded.ok()) << decoded.error();
+  EXPECT_EQ(*decoded, records);
+}
+
 TEST(RecordBatch, OffsetAndEpochAreFilledInWithoutTouchingTheCrc) {
   const std::string served = WithBatchOffset(GoldenBatch(), 1'000'000'007, 9);
   const auto header = ValidateBatch(served, {}, true);
@@ -190,6 +208,15 @@ TEST(RecordBatch, SkippedOffsetDeltasAreRefused) {
   std::string records = GoldenBatch().substr(kBatchHeaderSize);
   records[15 + 3] = 4;  // the second record says delta 2
   EXPECT_EQ(CodeOf(Wrapped(records, 3, Compression::kNone)), ErrorCode::kCorruptRecord);
+}
+
+TEST(RecordBatch, OffsetsBeyondTheLastThereCanBeAreRefused) {
+  for (const int64_t base_offset : {INT64_MIN, int64_t{-1}, INT64_MAX - 2, INT64_MAX}) {
+    const auto records = DecodeRecords(GoldenBatch(), base_offset);
+    ASSERT_FALSE(records.ok()) << base_offset;
+    EXPECT_EQ(records.error().code, ErrorCode::kCorruptRecord) << base_offset;
+  }
+  EXPECT_EQ(DecodeRecords(GoldenBatch(), INT64_MAX - 3)->back().offset, INT64_MAX - 1);
 }
 
 TEST(RecordBatch, LimitOfTheTopicHolds) {

@@ -369,6 +369,7 @@ TEST(MessageCheckTest, BrokenAppendsAreRefused) {
       {{10, 5, raft::EntryType::kMembership, 7, 0, Bytes(std::string("zz"))}},  // unreadable
       {{10, 5, static_cast<raft::EntryType>(9), 7, 0, {}}},                     // unknown
       {{10, 5, raft::EntryType::kRecords, 7, 2, {}}, {11, 5, raft::EntryType::kNoop, 8, 0, {}}},
+      {{10, 5, raft::EntryType::kRecords, INT64_MAX - 1, 2, {}}},  // no offset comes next
   };
   for (size_t i = 0; i < broken.size(); ++i) {
     EXPECT_FALSE(CheckMessage(AppendOf(broken[i])).ok()) << i;
