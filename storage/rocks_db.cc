@@ -9,6 +9,7 @@
 #include <spdlog/spdlog.h>
 #include <unistd.h>
 
+#include <array>
 #include <charconv>
 #include <cstdio>
 #include <filesystem>
@@ -195,8 +196,12 @@ Status MoveAside(const std::string& path, const std::string& why) {
 RocksDb::~RocksDb() {
   if (db == nullptr) return;
   if (abandoned) {
-    static auto* const left_open = new std::vector<rocksdb::DB*>;  // still reachable, so no leak
-    left_open->push_back(db.release());
+    struct LeftOpen {
+      rocksdb::DB* db;
+      std::array<rocksdb::ColumnFamilyHandle*, 3> families;
+    };
+    static auto* const left_open = new std::vector<LeftOpen>;  // still reachable, so no leak
+    left_open->push_back({db.release(), {entries, sparse, meta}});
     return;
   }
   for (rocksdb::ColumnFamilyHandle* family : {entries, sparse, meta}) {
