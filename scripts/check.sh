@@ -12,8 +12,6 @@
 set -euo pipefail
 source "$(dirname "${BASH_SOURCE[0]}")/lib/common.sh"
 
-readonly LINT_SECONDS_PER_FILE=180
-
 all=false sanitize=false fix=false
 for argument in "$@"; do
   case "$argument" in
@@ -48,7 +46,8 @@ check_format() {
   sources | xargs clang-format --dry-run --Werror
 }
 
-# What differs from the branch that this one follows, or from the commit before where it follows none.
+# What differs from the branch that this one follows, or from the commit before where it follows none. A header is
+# linted through the file of its name.
 changed_sources() {
   local base
   if $all || ! git rev-parse --verify -q HEAD >/dev/null 2>&1; then
@@ -56,16 +55,15 @@ changed_sources() {
     return
   fi
   base="$(git merge-base HEAD '@{upstream}' 2>/dev/null || git rev-parse -q --verify 'HEAD~1' || git rev-parse HEAD)"
-  { git diff --name-only --diff-filter=d "$base" -- '*.cc'; git ls-files -o --exclude-standard -- '*.cc'; } |
-    sort -u
+  { git diff --name-only --diff-filter=d "$base" -- '*.cc' '*.h'; git ls-files -o --exclude-standard -- '*.cc' '*.h'; } |
+    sed 's/\.h$/.cc/' | sort -u | while IFS= read -r file; do [[ ! -f "$file" ]] || printf '%s\n' "$file"; done
 }
 
 check_lint() {
   local files
-  files="$(changed_sources)"
-  [[ -n "$files" ]] || return 0
-  printf '%s\n' "$files" | xargs -P "$(nproc)" -n 1 \
-    timeout "$LINT_SECONDS_PER_FILE" clang-tidy --quiet -p build/release 2>/dev/null
+  mapfile -t files < <(changed_sources)
+  ((${#files[@]})) || return 0
+  python3 scripts/lib/lint.py --build build/release "${files[@]}"
 }
 
 part "set-up" scripts/setup.sh --lint
