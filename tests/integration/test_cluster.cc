@@ -23,6 +23,14 @@ std::string MakeFolder() {
   return name;
 }
 
+/// What a sanitizer said in `log`, if one did: in its builds a node must not end by it unnoticed.
+std::string SanitizerReport(const std::string& log) {
+  const size_t at = std::min(log.find("Sanitizer: "), log.find(": runtime error: "));
+  if (at == std::string::npos) return "";
+  const size_t line = log.rfind('\n', at);
+  return log.substr(line == std::string::npos ? 0 : line + 1, kLogTail);
+}
+
 }  // namespace
 
 TestCluster::TestCluster(int founders, std::vector<std::string> settings)
@@ -32,6 +40,10 @@ TestCluster::TestCluster(int founders, std::vector<std::string> settings)
 
 TestCluster::~TestCluster() {
   processes_.clear();
+  for (int node : nodes()) {
+    const std::string report = SanitizerReport(Log(node));
+    EXPECT_EQ(report, "") << "node " << node << " ended by a sanitizer";
+  }
   if (testing::Test::HasFailure()) {
     for (int node : nodes()) {
       const std::string log = Log(node);
