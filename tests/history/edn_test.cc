@@ -1,3 +1,5 @@
+// Histories as EDN: what is written is read back alike, and what is no history is refused with its
+// place.
 #include "tests/history/edn.h"
 
 #include <gmock/gmock.h>
