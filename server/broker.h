@@ -7,11 +7,13 @@
 // kShuttingDown, kTimeout (fate unknown).
 #pragma once
 
+#include <atomic>
 #include <cstdint>
 #include <map>
 #include <memory>
 #include <optional>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "base/bytes.h"
@@ -41,12 +43,29 @@ struct ProduceResult {
   bool duplicate = false;  // an idempotent producer's batch that was already in the log
 };
 
+/// Says that nobody waits for an answer any more. Any thread.
+class Abandonment {
+ public:
+  /// Also given up once `whole` is, of which this is a part.
+  explicit Abandonment(std::shared_ptr<const Abandonment> whole = nullptr)
+      : whole_(std::move(whole)) {}
+  void Set() { set_ = true; }
+  bool IsSet() const { return set_ || (whole_ != nullptr && whole_->IsSet()); }
+
+ private:
+  const std::shared_ptr<const Abandonment> whole_;
+  std::atomic<bool> set_ = false;
+};
+
 struct FetchRequest {
   TopicPartition where;
   int64_t offset = 0;
-  size_t max_bytes = 1 << 20;  // at least one batch is answered all the same
-  size_t min_bytes = 0;        // wait for this much ...
-  int64_t max_wait_us = 0;     // ... but no longer than this, then answer what there is
+  size_t max_bytes = 1 << 20;
+  bool at_least_one_batch = true;  // however large it is
+  size_t min_bytes = 0;            // wait for this much ...
+  int64_t max_wait_us = 0;         // ... but no longer than this, then answer what there is
+  /// If it is given: once it is set the wait ends, sooner or later, with an answer for nobody.
+  std::shared_ptr<const Abandonment> abandoned;
 };
 
 struct FetchedBatch {
@@ -59,6 +78,13 @@ struct FetchResult {
   std::vector<FetchedBatch> batches;  // the first may begin before `offset`
   int64_t high_watermark = 0;
   int64_t log_start_offset = 0;
+};
+
+/// A leader and the term that it leads in.
+struct KnownLeader {
+  NodeId node;
+  int32_t epoch = 0;
+  friend bool operator==(const KnownLeader&, const KnownLeader&) = default;
 };
 
 struct ListedOffset {
@@ -78,6 +104,9 @@ struct ReplicaView {
   bool live = false;         // heard from recently
   bool caught_up = false;    // live, and close to the leader's end
   uint64_t match_index = 0;  // known at the leader
+  static void Fields(auto& m, auto& v) {
+    v(m.node), v(m.voter), v(m.live), v(m.caught_up), v(m.match_index);
+  }
 };
 
 /// One partition as its leader sees it, or, where nobody leads, what this node knows of it.
@@ -92,6 +121,17 @@ struct PartitionView {
   int64_t log_start_offset = 0;
   int64_t high_watermark = 0;
   bool reassigning = false;
+  static void Fields(auto& m, auto& v) {
+    v(m.where.topic), v(m.where.partition), v(m.group), v(m.desired_replicas), v(m.leader);
+    v(m.leader_epoch), v(m.from_leader), v(m.replicas), v(m.log_start_offset);
+    v(m.high_watermark), v(m.reassigning);
+  }
+};
+
+/// Where the records of a leader's term end: the offset after the last of them.
+struct EpochEnd {
+  int32_t epoch = -1;  // -1: no such term yet
+  int64_t end_offset = -1;
 };
 
 struct CreateTopic {
@@ -127,11 +167,26 @@ class Broker {
                              Callback<Result<int64_t>> done) = 0;
   virtual void TransferLeadership(TopicPartition where, NodeId to, Callback<Status> done) = 0;
 
+  /// Where term `epoch` ends, or the last one before it that wrote records. One that is older than
+  /// all known is answered with itself and the log start offset.
+  virtual void FindEpochEnd(TopicPartition where, int32_t epoch,
+                            Callback<Result<EpochEnd>> done) = 0;
+
+  // ---- partitions, asked of any node: one hop to the leader where that is another. Also
+  // kUnavailable: nobody leads it, or its leader cannot be reached ----
+  virtual void InspectPartition(TopicPartition where, Callback<Result<PartitionView>> done) = 0;
+  /// The leader hands over to `to`; answered when that has begun.
+  virtual void HandOver(TopicPartition where, NodeId to, Callback<Status> done) = 0;
+
   // ---- soft state of this node; immediate ----
   virtual ClusterImagePtr image() const = 0;
   virtual NodeId self() const = 0;
   /// Where this node believes the leader to be.
-  virtual std::optional<NodeId> LeaderOf(const TopicPartition& where) const = 0;
+  virtual std::optional<KnownLeader> KnownLeaderOf(const TopicPartition& where) const = 0;
+  std::optional<NodeId> LeaderOf(const TopicPartition& where) const {
+    const std::optional<KnownLeader> known = KnownLeaderOf(where);
+    return known ? std::optional(known->node) : std::nullopt;
+  }
   virtual std::optional<NodeId> ControllerLeader() const = 0;
   /// Nodes heard from recently, this one included.
   virtual std::vector<NodeId> LiveNodes() const = 0;

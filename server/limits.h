@@ -40,6 +40,27 @@ inline constexpr size_t kPlainResponseBytes = 1 << 20;
 /// A compressed batch may unfold to this much when it is answered as plain records.
 inline constexpr size_t kMaxUnfoldedBatchBytes = 32 << 20;
 
+// ---- the Kafka door ----
+
+/// Connections of one node, and of one client's address.
+inline constexpr int64_t kMaxKafkaConnections = 10'000;
+/// Requests of one connection that are read and not answered. Beyond, it is not read.
+inline constexpr size_t kMaxKafkaRequestsInFlight = 1024;
+/// The same in bytes, with the replies that wait to leave; one request more may come.
+inline constexpr size_t kMaxKafkaConnectionBytes = 64 << 20;
+/// Requests that one node holds for all connections. Beyond, none is read until some are answered.
+inline constexpr size_t kMaxKafkaRequestBytesInFlight = 256 << 20;
+static_assert(kMaxKafkaRequestBytesInFlight >= 4 * kMaxKafkaConnectionBytes, "a few must fit");
+/// Stored bytes in one Fetch response, and in those of all connections. Beyond, each gets
+/// kMinFetchBytes (or one batch) at a time.
+inline constexpr size_t kMaxKafkaFetchBytes = 64 << 20;
+inline constexpr size_t kMaxKafkaFetchBytesInFlight = 256 << 20;
+static_assert(kMaxKafkaFetchBytesInFlight >= 2 * kMaxKafkaFetchBytes, "a few must fit");
+/// A peer that takes nothing of a reply for so long, or whose request comes more slowly than this
+/// and a byte rate allow, is disconnected.
+inline constexpr int64_t kKafkaSlowPeerUs = 30'000'000;
+inline constexpr int64_t kKafkaSlowestBytesPerSecond = 32 << 10;
+
 inline constexpr size_t kMaxListOffsetsQueries = 10'000;
 inline constexpr size_t kMaxTopicNameBytes = 249;
 inline constexpr int32_t kMaxPartitionsOfTopic = 10'000;

@@ -3,6 +3,9 @@
 #include <algorithm>
 #include <utility>
 
+#include "server/limits.h"
+#include "server/partition_calls.h"
+
 namespace jangada::server {
 namespace {
 
@@ -33,6 +36,11 @@ Error NotHere(const TopicPartition& where) {
                                      where.topic + "\"; ask its leader"};
 }
 
+Error NoLeader(const TopicPartition& where) {
+  return {ErrorCode::kUnavailable, "nobody leads partition " + std::to_string(where.partition) +
+                                       " of topic \"" + where.topic + "\" just now; try again"};
+}
+
 bool SameNodes(std::vector<NodeId> a, std::vector<NodeId> b) {
   std::sort(a.begin(), a.end());
   std::sort(b.begin(), b.end());
@@ -42,8 +50,8 @@ bool SameNodes(std::vector<NodeId> a, std::vector<NodeId> b) {
 }  // namespace
 
 LocalBroker::LocalBroker(NodeId self, ReplicaRouter& replicas, const LeaderTable& leaders,
-                         const ImageHolder& image)
-    : self_(self), replicas_(replicas), leaders_(leaders), image_(image) {}
+                         const ImageHolder& image, Transport& transport)
+    : self_(self), replicas_(replicas), leaders_(leaders), image_(image), transport_(transport) {}
 
 void LocalBroker::SetController(Controller* controller) { controller_ = controller; }
 
@@ -106,8 +114,7 @@ void LocalBroker::Fetch(FetchRequest request, Callback<Result<FetchResult>> done
   OnPartition(where, std::move(done),
               [request = std::move(request)](Partition& partition, Executor&,
                                              Callback<Result<FetchResult>> reply) mutable {
-                partition.Read(request.offset, request.max_bytes, request.min_bytes,
-                               request.max_wait_us, std::move(reply));
+                partition.Read(std::move(request), std::move(reply));
               });
 }
 
@@ -167,11 +174,68 @@ void LocalBroker::TransferLeadership(TopicPartition where, NodeId to, Callback<S
   replicas_.TransferLeadership(*group, to, std::move(done));
 }
 
-std::optional<NodeId> LocalBroker::LeaderOf(const TopicPartition& where) const {
+void LocalBroker::FindEpochEnd(TopicPartition where, int32_t epoch,
+                               Callback<Result<EpochEnd>> done) {
+  OnPartition(where, std::move(done),
+              [epoch](Partition& partition, Executor&, Callback<Result<EpochEnd>> reply) {
+                reply(partition.FindEpochEnd(epoch));
+              });
+}
+
+// ---- asked of any node ----
+
+std::optional<NodeId> LocalBroker::LeaderElsewhere(const TopicPartition& where) const {
+  const std::optional<NodeId> leader = LeaderOf(where);
+  return leader == self_ ? std::nullopt : leader;
+}
+
+void LocalBroker::InspectPartition(TopicPartition where, Callback<Result<PartitionView>> done) {
+  if (const auto leader = LeaderElsewhere(where)) {
+    transport_.Call(*leader, peer_calls::Inspect(where), kForwardTryUs,
+                    [done = std::move(done)](Result<Bytes> answer) mutable {
+                      done(peer_calls::InspectAnswer(answer));
+                    });
+    return;
+  }
+  DescribePartition(where, [where, done = std::move(done)](Result<PartitionView> view) mutable {
+    if (view.ok() && !view->from_leader) return done(NoLeader(where));
+    done(std::move(view));
+  });
+}
+
+void LocalBroker::HandOver(TopicPartition where, NodeId to, Callback<Status> done) {
+  if (const auto leader = LeaderElsewhere(where)) {
+    transport_.Call(*leader, peer_calls::HandOver(where, to), kForwardTryUs,
+                    [done = std::move(done)](Result<Bytes> answer) mutable {
+                      done(peer_calls::HandOverAnswer(answer));
+                    });
+    return;
+  }
+  TransferLeadership(where, to, std::move(done));
+}
+
+void LocalBroker::AnswerPeer(const PeerCall& call, Callback<Result<Bytes>> reply) {
+  const Result<peer_calls::Question> question = peer_calls::DecodeQuestion(call);
+  if (!question.ok()) return reply(question.error());
+  if (question->hand_over_to) {
+    TransferLeadership(question->where, *question->hand_over_to,
+                       [reply = std::move(reply)](const Status& status) mutable {
+                         reply(peer_calls::EncodeAnswer(status));
+                       });
+    return;
+  }
+  DescribePartition(question->where,
+                    [reply = std::move(reply)](const Result<PartitionView>& view) mutable {
+                      reply(peer_calls::EncodeAnswer(view));
+                    });
+}
+
+std::optional<KnownLeader> LocalBroker::KnownLeaderOf(const TopicPartition& where) const {
   const Result<GroupId> group = GroupOf(where);
   if (!group.ok()) return std::nullopt;
   const auto hint = leaders_.Find(*group);
-  return hint ? std::optional(hint->leader) : std::nullopt;
+  if (!hint) return std::nullopt;
+  return KnownLeader{.node = hint->leader, .epoch = static_cast<int32_t>(hint->term)};
 }
 
 std::optional<NodeId> LocalBroker::ControllerLeader() const {

@@ -13,6 +13,7 @@
 #include "server/image_holder.h"
 #include "server/leader_table.h"
 #include "server/replica_router.h"
+#include "server/transport/transport.h"
 
 namespace jangada::server {
 
@@ -20,7 +21,7 @@ class LocalBroker final : public Broker {
  public:
   /// All outlive the broker.
   LocalBroker(NodeId self, ReplicaRouter& replicas, const LeaderTable& leaders,
-              const ImageHolder& image);
+              const ImageHolder& image, Transport& transport);
 
   /// From then on cluster calls are served; nullptr: no longer.
   void SetController(Controller* controller);
@@ -37,7 +38,15 @@ class LocalBroker final : public Broker {
 
   ClusterImagePtr image() const override { return image_.Get(); }
   NodeId self() const override { return self_; }
-  std::optional<NodeId> LeaderOf(const TopicPartition& where) const override;
+  void FindEpochEnd(TopicPartition where, int32_t epoch, Callback<Result<EpochEnd>> done) override;
+  void InspectPartition(TopicPartition where, Callback<Result<PartitionView>> done) override;
+  void HandOver(TopicPartition where, NodeId to, Callback<Status> done) override;
+
+  /// A question of another node about a partition that it believes to be led here
+  /// (partition_calls.h).
+  void AnswerPeer(const PeerCall& call, Callback<Result<Bytes>> reply);
+
+  std::optional<KnownLeader> KnownLeaderOf(const TopicPartition& where) const override;
   std::optional<NodeId> ControllerLeader() const override;
   std::vector<NodeId> LiveNodes() const override;
   std::map<NodeId, NodeView> Nodes() const override;
@@ -60,6 +69,8 @@ class LocalBroker final : public Broker {
   /// Runs `call(partition, done)` on the partition's shard, or answers why it cannot.
   template <class T, class Call>
   void OnPartition(const TopicPartition& where, Callback<Result<T>> done, Call call);
+  /// What another node must be asked about, or nullopt: this one answers, if anybody does.
+  std::optional<NodeId> LeaderElsewhere(const TopicPartition& where) const;
   /// The front, or nullptr after having answered `done`.
   template <class Done>
   Controller* Front(Done& done) const;
@@ -68,6 +79,7 @@ class LocalBroker final : public Broker {
   ReplicaRouter& replicas_;
   const LeaderTable& leaders_;
   const ImageHolder& image_;
+  Transport& transport_;
   std::atomic<Controller*> controller_{nullptr};
 
   mutable std::mutex nodes_mutex_;

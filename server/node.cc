@@ -137,7 +137,7 @@ void Node::Impl::BuildRooms(std::vector<storage::GroupState> loaded) {
   router = std::make_unique<PeerRouter>(config, *identity, image, leaders);
   transport = std::make_unique<PeerTransport>(IdentityForPeers(), *router);
   replicas = std::make_unique<ReplicaRouter>(config, *store, *transport, *this, std::move(loaded));
-  broker = std::make_unique<LocalBroker>(config.self(), *replicas, leaders, image);
+  broker = std::make_unique<LocalBroker>(config.self(), *replicas, leaders, image, *transport);
   teller = std::make_unique<StatusTeller>(
       StatusTeller::Context{.self = config.self(),
                             .executor = controller_shard(),
@@ -152,7 +152,7 @@ void Node::Impl::BuildRooms(std::vector<storage::GroupState> loaded) {
         broker->SetNodes(std::move(nodes));
         if (store->may_have_lost_groups()) CheckIfWholeAgain();
       });
-  router->Attach(*replicas, *teller);
+  router->Attach(*replicas, *teller, *broker);
 }
 
 Status Node::Impl::Start() {

@@ -4,15 +4,18 @@
 
 #include <utility>
 
+#include "server/partition_calls.h"
+
 namespace jangada::server {
 
 PeerRouter::PeerRouter(const Config& config, const IdentityKeeper& identity,
                        const ImageHolder& image, LeaderTable& leaders)
     : config_(config), identity_(identity), image_(image), leaders_(leaders) {}
 
-void PeerRouter::Attach(ReplicaRouter& replicas, StatusTeller& teller) {
+void PeerRouter::Attach(ReplicaRouter& replicas, StatusTeller& teller, LocalBroker& broker) {
   replicas_ = &replicas;
   teller_ = &teller;
+  broker_ = &broker;
 }
 
 void PeerRouter::SetRoom(ControllerRoom* room) { room_ = room; }
@@ -69,6 +72,7 @@ void PeerRouter::OnPeerCall(NodeId from, PeerCall call, Callback<Result<Bytes>> 
     reply(AnswerFoundingProbe(call));
     return;
   }
+  if (peer_calls::IsOne(call)) return broker_->AnswerPeer(call, std::move(reply));
   replicas_->controller_host().shard().Post(
       [this, from, call = std::move(call), reply = std::move(reply)]() mutable {
         if (room_ == nullptr) {

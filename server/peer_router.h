@@ -6,6 +6,7 @@
 #include "server/identity_keeper.h"
 #include "server/image_holder.h"
 #include "server/leader_table.h"
+#include "server/local_broker.h"
 #include "server/replica_router.h"
 #include "server/status_teller.h"
 #include "server/transport/transport.h"
@@ -17,8 +18,8 @@ class PeerRouter final : public PeerSink {
   PeerRouter(const Config& config, const IdentityKeeper& identity, const ImageHolder& image,
              LeaderTable& leaders);
 
-  /// REQUIRES: before the transport starts. Both outlive the transport.
-  void Attach(ReplicaRouter& replicas, StatusTeller& teller);
+  /// REQUIRES: before the transport starts. All outlive the transport.
+  void Attach(ReplicaRouter& replicas, StatusTeller& teller, LocalBroker& broker);
   /// Group 0 runs here (or, nullptr, no longer). On group 0's shard.
   void SetRoom(ControllerRoom* room);
 
@@ -47,6 +48,7 @@ class PeerRouter final : public PeerSink {
   LeaderTable& leaders_;
   ReplicaRouter* replicas_ = nullptr;
   StatusTeller* teller_ = nullptr;
+  LocalBroker* broker_ = nullptr;
   ControllerRoom* room_ = nullptr;  // owned by group 0's shard
 };
 

@@ -55,6 +55,12 @@ ReplicaRouter::ReplicaRouter(const Config& config, storage::LogStore& store, Tra
 
 ReplicaRouter::~ReplicaRouter() { StopShards(); }
 
+std::vector<Shard*> ReplicaRouter::shards() const {
+  std::vector<Shard*> shards;
+  for (const auto& host : hosts_) shards.push_back(&host->shard());
+  return shards;
+}
+
 void ReplicaRouter::StartShards() {
   for (const auto& host : hosts_) host->shard().Start();
 }

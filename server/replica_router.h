@@ -38,6 +38,8 @@ class ReplicaRouter final : public ReplicaHost {
 
   /// Group 0's shard: the controller's executor.
   ShardHost& controller_host() { return *hosts_.front(); }
+  /// Every shard, group 0's first.
+  std::vector<Shard*> shards() const;
   ShardHost& HostOf(GroupId group) { return *hosts_[group.value() % hosts_.size()]; }
 
   /// Runs `call` on the group's shard with the partition, or with nullptr if it does not run here.

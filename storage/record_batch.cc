@@ -145,11 +145,16 @@ Result<std::vector<Bytes>> SplitBatches(const Bytes& batches) {
 }
 
 std::string WithBatchOffset(std::string_view batch, int64_t base_offset, int32_t leader_epoch) {
+  return ServedHead(batch, base_offset, leader_epoch).append(batch.substr(kServedHeadSize));
+}
+
+std::string ServedHead(std::string_view batch, int64_t base_offset, int32_t leader_epoch) {
+  static_assert(kServedHeadSize == kLeaderEpochAt + sizeof leader_epoch);
   CHECK_GE(batch.size(), kBatchHeaderSize);
-  std::string copy(batch);
-  StoreBig(copy.data() + kBaseOffsetAt, base_offset);
-  StoreBig(copy.data() + kLeaderEpochAt, leader_epoch);
-  return copy;
+  std::string head(batch.substr(0, kServedHeadSize));
+  StoreBig(head.data() + kBaseOffsetAt, base_offset);
+  StoreBig(head.data() + kLeaderEpochAt, leader_epoch);
+  return head;
 }
 
 Result<std::string> WithAppendTime(std::string_view batch, int64_t now_ms) {

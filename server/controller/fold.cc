@@ -302,21 +302,6 @@ Result<int64_t> Fold(const record::Body& command, ClusterImage* image) {
   return std::visit([image](const auto& body) { return Apply(body, image); }, command);
 }
 
-Status CheckTopicName(std::string_view name) {
-  const auto is_legal = [](char c) {
-    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '.' ||
-           c == '_' || c == '-';
-  };
-  if (name.empty() || name.size() > kMaxTopicNameBytes || name == "." || name == ".." ||
-      !std::all_of(name.begin(), name.end(), is_legal)) {
-    return Error{ErrorCode::kInvalidArgument,
-                 "'" + std::string(name.substr(0, kMaxTopicNameBytes)) +
-                     "' is no topic name: use 1 to 249 of the letters a-z and A-Z, digits, '.', "
-                     "'_' and '-', but not '.' or '..' alone"};
-  }
-  return {};
-}
-
 Status CheckReplicas(const ClusterImage& image, const std::vector<NodeId>& replicas,
                      const std::vector<NodeId>& present) {
   if (replicas.empty()) {

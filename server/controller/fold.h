@@ -9,6 +9,7 @@
 #include "base/result.h"
 #include "server/controller/cluster_image.h"
 #include "server/controller/records.h"
+#include "server/partition/topic_config.h"
 
 namespace jangada::server {
 
@@ -17,15 +18,11 @@ namespace jangada::server {
 /// image as it was.
 Result<int64_t> Fold(const record::Body& command, ClusterImage* image);
 
-/// Kafka's rule: 1 to 249 of letters, digits, '.', '_', '-'; not "." or "..".
-Status CheckTopicName(std::string_view name);
-
 /// A list of replicas that a person or a plan wrote: at least one, none twice, registered nodes. A
 /// node that is being removed may stay where it is `present` and come nowhere else.
 Status CheckReplicas(const ClusterImage& image, const std::vector<NodeId>& replicas,
                      const std::vector<NodeId>& present = {});
 
-inline constexpr size_t kMaxTopicNameBytes = 249;
 inline constexpr size_t kMaxPartitionsPerTopic = 10'000;
 inline constexpr int64_t kMaxProducerIdsPerBlock = 1'000'000;
 

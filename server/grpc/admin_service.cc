@@ -5,9 +5,9 @@
 #include <memory>
 #include <vector>
 
+#include "base/countdown.h"
 #include "server/grpc/arguments.h"
 #include "server/grpc/convert.h"
-#include "server/grpc/countdown.h"
 #include "server/grpc/retry.h"
 #include "server/grpc/unary_call.h"
 

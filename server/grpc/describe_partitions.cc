@@ -5,10 +5,10 @@
 #include <utility>
 #include <vector>
 
+#include "base/countdown.h"
 #include "server/grpc/admin_service.h"
 #include "server/grpc/arguments.h"
 #include "server/grpc/convert.h"
-#include "server/grpc/countdown.h"
 #include "server/grpc/partition_health.h"
 #include "server/grpc/retry.h"
 #include "server/grpc/unary_call.h"

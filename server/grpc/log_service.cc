@@ -3,10 +3,10 @@
 #include <algorithm>
 #include <memory>
 
+#include "base/countdown.h"
 #include "server/grpc/arguments.h"
 #include "server/grpc/consume_call.h"
 #include "server/grpc/convert.h"
-#include "server/grpc/countdown.h"
 #include "server/grpc/produce_stream.h"
 #include "server/grpc/retry.h"
 #include "server/grpc/unary_call.h"

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <utility>
+#include <vector>
 
 #include "base/check.h"
 
@@ -20,11 +21,18 @@ void EraseOne(std::multimap<Key, uint64_t>* index, Key key, uint64_t id) {
 
 FetchWaiters::~FetchWaiters() { executor_.Cancel(timer_); }
 
-void FetchWaiters::Add(size_t bytes, int64_t deadline_us, Callback<Wake> wake) {
+bool FetchWaiters::full() {
+  if (waiters_.size() >= max_waiters_) Weed();
+  return waiters_.size() >= max_waiters_;
+}
+
+void FetchWaiters::Add(size_t bytes, int64_t deadline_us,
+                       std::shared_ptr<const Abandonment> abandoned, Callback<Wake> wake) {
+  if (waiters_.size() >= weed_at_) Weed();
   CHECK(!full());
   const Id id = ++last_id_;
   const uint64_t wake_at_bytes = committed_bytes_ + bytes;
-  waiters_[id] = {wake_at_bytes, deadline_us, std::move(wake)};
+  waiters_[id] = {wake_at_bytes, deadline_us, std::move(abandoned), std::move(wake)};
   by_bytes_.emplace(wake_at_bytes, id);
   by_deadline_.emplace(deadline_us, id);
   ArmTimer();
@@ -35,6 +43,15 @@ void FetchWaiters::WakeOne(Id id, Wake reason) {
   EraseOne(&by_bytes_, node.mapped().wake_at_bytes, id);
   EraseOne(&by_deadline_, node.mapped().deadline_us, id);
   node.mapped().wake(reason);  // last: it may add
+}
+
+void FetchWaiters::Weed() {
+  std::vector<Id> given_up;
+  for (const auto& [id, waiter] : waiters_) {
+    if (waiter.abandoned != nullptr && waiter.abandoned->IsSet()) given_up.push_back(id);
+  }
+  for (const Id id : given_up) WakeOne(id, Wake::kTimeUp);
+  weed_at_ = std::max(kWeedAt, 2 * waiters_.size());
 }
 
 void FetchWaiters::OnCommitted(size_t bytes) {

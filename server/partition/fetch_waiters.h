@@ -1,5 +1,6 @@
 // FetchWaiters: fetches at the end of a partition that wait for records. Each is woken once: when
-// enough bytes came, when its time is up, or when this replica no longer serves. Owned by a shard.
+// enough bytes came, when its time is up, or when this replica no longer serves. Those that were
+// given up are weeded out as others come. Owned by a shard.
 #pragma once
 
 #include <cstdint>
@@ -8,6 +9,7 @@
 
 #include "base/callback.h"
 #include "base/executor.h"
+#include "server/broker.h"
 
 namespace jangada::server {
 
@@ -23,11 +25,14 @@ class FetchWaiters {
       : executor_(executor), max_waiters_(max_waiters) {}
   ~FetchWaiters();
 
-  bool full() const { return waiters_.size() >= max_waiters_; }
+  /// Weeds first if it seems so.
+  bool full();
   bool empty() const { return waiters_.empty(); }
 
-  /// Wakes once `bytes` more than now were committed, or at `deadline_us`. REQUIRES: !full().
-  void Add(size_t bytes, int64_t deadline_us, Callback<Wake> wake);
+  /// Wakes once `bytes` more than now were committed, or at `deadline_us`, or, sooner or later, if
+  /// it is abandoned (may be nullptr). REQUIRES: !full().
+  void Add(size_t bytes, int64_t deadline_us, std::shared_ptr<const Abandonment> abandoned,
+           Callback<Wake> wake);
   /// `bytes` more are committed.
   void OnCommitted(size_t bytes);
   void WakeAll(Wake reason);
@@ -36,11 +41,15 @@ class FetchWaiters {
   struct Waiter {
     uint64_t wake_at_bytes = 0;
     int64_t deadline_us = 0;
+    std::shared_ptr<const Abandonment> abandoned;
     Callback<Wake> wake;
   };
   using Id = uint64_t;
 
+  static constexpr size_t kWeedAt = 64;
+
   void WakeOne(Id id, Wake reason);
+  void Weed();
   void ArmTimer();
   void OnTimer();
 
@@ -54,6 +63,7 @@ class FetchWaiters {
   std::multimap<int64_t, Id> by_deadline_;
   uint64_t committed_bytes_ = 0;  // since this object was made
   Id last_id_ = 0;
+  size_t weed_at_ = kWeedAt;  // so many waiters: time to look; twice what the last look left
   Executor::TimerId timer_ = 0;
   int64_t timer_at_us_ = 0;
 };

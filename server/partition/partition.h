@@ -56,15 +56,17 @@ class Partition {
   /// (surely not done), kTimeout (fate unknown).
   void Append(Bytes batch, Callback<Result<ProduceResult>> done);
 
-  /// Batches from the one that holds `offset` on, below the high watermark. With less than
+  /// Batches from the one that holds `request.offset` on, below the high watermark. With less than
   /// `min_bytes` to give it waits up to `max_wait_us`, then answers what there is.
-  /// kOffsetOutOfRange names the valid range.
-  void Read(int64_t offset, size_t max_bytes, size_t min_bytes, int64_t max_wait_us,
-            Callback<Result<FetchResult>> done);
+  /// kOffsetOutOfRange names the valid range. `request.where` is not looked at.
+  void Read(FetchRequest request, Callback<Result<FetchResult>> done);
 
   /// Linearizable. `timestamp_ms`, or kLatestOffset (the high watermark), kEarliestOffset,
   /// kMaxTimestampOffset. Also kTimeout.
   void ListOffset(int64_t timestamp_ms, Callback<Result<ListedOffset>> done);
+
+  /// See Broker::FindEpochEnd.
+  Result<EpochEnd> FindEpochEnd(int32_t epoch) const;
 
   /// Records below `offset` (-1: below the high watermark) go; answers the new log start offset.
   /// kOffsetOutOfRange above the high watermark; kTimeout.

@@ -28,9 +28,12 @@ struct Partition::Impl {
   struct Fetch {
     int64_t offset = 0;
     size_t max_bytes = 0;
+    bool at_least_one_batch = true;
     size_t min_bytes = 0;
     int64_t deadline_us = 0;
+    std::shared_ptr<const Abandonment> abandoned;
     FetchDone done;
+    bool IsAbandoned() const { return abandoned != nullptr && abandoned->IsSet(); }
   };
   /// Repetitions of a batch that is under way.
   struct Duplicates {
@@ -62,6 +65,7 @@ struct Partition::Impl {
   void OnFetched(Fetch fetch, Result<std::vector<raft::Entry>> read);
   void WaitForMore(Fetch fetch, size_t missing_bytes);
   void AnswerFetch(Fetch fetch, const std::vector<raft::Entry>& entries);
+  void AnswerNobody(Fetch fetch);
   void ListOffset(int64_t timestamp_ms, ListDone done);
   ListedOffset Listed(int64_t offset, int64_t timestamp_ms) const;
   void ListMaxTimestamp(ListDone done);

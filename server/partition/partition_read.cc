@@ -23,13 +23,14 @@ Error Gone() {
 
 }  // namespace
 
-void Partition::Read(int64_t offset, size_t max_bytes, size_t min_bytes, int64_t max_wait_us,
-                     Callback<Result<FetchResult>> done) {
-  const int64_t wait_us = std::clamp<int64_t>(max_wait_us, 0, kLongestWaitUs);
-  impl_->StartFetch({.offset = offset,
-                     .max_bytes = max_bytes,
-                     .min_bytes = std::min(min_bytes, max_bytes),
+void Partition::Read(FetchRequest request, Callback<Result<FetchResult>> done) {
+  const int64_t wait_us = std::clamp<int64_t>(request.max_wait_us, 0, kLongestWaitUs);
+  impl_->StartFetch({.offset = request.offset,
+                     .max_bytes = request.max_bytes,
+                     .at_least_one_batch = request.at_least_one_batch,
+                     .min_bytes = std::min(request.min_bytes, request.max_bytes),
                      .deadline_us = impl_->context.executor.NowUs() + wait_us,
+                     .abandoned = std::move(request.abandoned),
                      .done = std::move(done)});
 }
 
@@ -49,6 +50,8 @@ void Partition::Impl::StartFetch(Fetch fetch) {
   if (fetch.offset < state.log_start_offset() || fetch.offset > state.high_watermark()) {
     return fetch.done(OutOfRange(fetch.offset));
   }
+  const bool wants_nothing = fetch.max_bytes == 0 && !fetch.at_least_one_batch;
+  if (wants_nothing) return AnswerFetch(std::move(fetch), {});
   if (fetch.offset == state.high_watermark()) {
     return OnFetched(std::move(fetch), std::vector<raft::Entry>());
   }
@@ -84,8 +87,10 @@ void Partition::Impl::WaitForMore(Fetch fetch, size_t missing_bytes) {
   const int64_t deadline_us = fetch.deadline_us;
   // Bytes applied and not yet told to the waiters are in what was read: they must not be counted
   // again.
-  waiters.Add(missing_bytes + committed_bytes, deadline_us,
+  std::shared_ptr<const Abandonment> abandoned = fetch.abandoned;
+  waiters.Add(missing_bytes + committed_bytes, deadline_us, std::move(abandoned),
               [this, fetch = std::move(fetch)](FetchWaiters::Wake reason) mutable {
+                if (fetch.IsAbandoned()) return AnswerNobody(std::move(fetch));
                 if (reason == FetchWaiters::Wake::kTimeUp) fetch.deadline_us = 0;
                 StartFetch(std::move(fetch));  // also says why this replica serves no more
               });
@@ -97,11 +102,16 @@ void Partition::Impl::AnswerFetch(Fetch fetch, const std::vector<raft::Entry>& e
                      .log_start_offset = state.log_start_offset()};
   result.batches.reserve(entries.size());
   for (const raft::Entry& entry : entries) {
+    if (!fetch.at_least_one_batch && entry.payload.size() > fetch.max_bytes) break;
     result.batches.push_back({.base_offset = entry.base_offset,
                               .leader_epoch = static_cast<int32_t>(entry.term),
                               .bytes = entry.payload});
   }
   fetch.done(std::move(result));
+}
+
+void Partition::Impl::AnswerNobody(Fetch fetch) {
+  fetch.done(Error{ErrorCode::kTimeout, "the fetch was given up before there were records"});
 }
 
 // ---- list offsets ----
@@ -197,6 +207,16 @@ void Partition::Impl::ScanForTime(int64_t from_offset, int64_t timestamp_ms, Lis
         ScanForTime(read->back().base_offset + read->back().record_count, timestamp_ms,
                     std::move(done));
       });
+}
+
+Result<EpochEnd> Partition::FindEpochEnd(int32_t epoch) const {
+  if (const Status ready = impl_->replica.CheckReadyLeader(); !ready.ok()) return ready.error();
+  const raft::Term current = impl_->replica.status().term;
+  if (epoch < 0 || static_cast<raft::Term>(epoch) > current) return EpochEnd{};
+  const auto asked = static_cast<raft::Term>(epoch);
+  if (asked == current) return EpochEnd{epoch, impl_->state.high_watermark()};
+  const PartitionState::TermEnd end = impl_->state.EndOf(asked);
+  return EpochEnd{static_cast<int32_t>(end.term), end.end_offset};
 }
 
 }  // namespace jangada::server

@@ -122,6 +122,14 @@ raft::Term PartitionState::EpochOf(int64_t offset) const {
   return after == epochs_.begin() ? 0 : std::prev(after)->term;
 }
 
+PartitionState::TermEnd PartitionState::EndOf(raft::Term term) const {
+  const auto after =
+      std::upper_bound(epochs_.begin(), epochs_.end(), term,
+                       [](raft::Term t, const EpochStart& epoch) { return t < epoch.term; });
+  if (after == epochs_.begin()) return {term, log_start_offset_};
+  return {std::prev(after)->term, after == epochs_.end() ? high_watermark_ : after->first_offset};
+}
+
 std::optional<TimePeak> PartitionState::latest_peak() const {
   if (peaks_.empty() || log_start_offset_ == high_watermark_) return std::nullopt;
   return peaks_.front();

@@ -72,6 +72,13 @@ class PartitionState {
   /// The term that wrote `offset`; 0 when it was trimmed or is not there.
   raft::Term EpochOf(int64_t offset) const;
   const std::vector<EpochStart>& epochs() const { return epochs_; }
+  /// The last term up to `term` that wrote records, and the offset after them; `term` itself and
+  /// the log start offset where none is known any more.
+  struct TermEnd {
+    raft::Term term = 0;
+    int64_t end_offset = 0;
+  };
+  TermEnd EndOf(raft::Term term) const;
   /// The batch with the greatest timestamp of all that may be read; nullopt when there is none.
   std::optional<TimePeak> latest_peak() const;
 

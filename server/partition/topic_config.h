@@ -1,7 +1,7 @@
-// TopicConfig: what a topic may set, under Kafka's own names, with defaults and bounds. One table
-// says which keys there are; the controller refuses the others with it, the admin doors describe
-// topics with it, and a partition acts on the parsed values. Plain functions and values; any
-// thread.
+// TopicConfig: how a topic may be called, and what it may set, under Kafka's own names, with
+// defaults and bounds. One table says which keys there are; the controller refuses the others with
+// it, the admin doors describe topics with it, and a partition acts on the parsed values. Plain
+// functions and values; any thread.
 #pragma once
 
 #include <cstdint>
@@ -14,10 +14,15 @@
 
 namespace jangada::server {
 
+/// [a-zA-Z0-9._-]{1,249}, not "." or "..". kInvalidArgument.
+Status CheckTopicName(std::string_view name);
+
 enum class TimestampType : uint8_t { kCreateTime, kLogAppendTime };
 
 /// The effective values of one topic.
 struct TopicConfig {
+  /// False (cleanup.policy=compact): no retention at all, whatever else is set.
+  bool deletes_old = true;
   int64_t retention_ms = 604'800'000;     // 7 days; -1: for ever
   int64_t retention_bytes = -1;           // per partition; -1: no limit
   int64_t max_message_bytes = 1'048'588;  // of one record batch

@@ -17,8 +17,8 @@
 #include "client/consumer.h"
 #include "client/producer.h"
 #include "server/grpc/grpc_server.h"
+#include "tests/server/fake_cluster.h"
 #include "tests/server/grpc/cutting_proxy.h"
-#include "tests/server/grpc/fake_cluster.h"
 
 namespace jangada::client {
 

@@ -17,7 +17,7 @@
 
 #include "server/grpc/grpc_server.h"
 #include "server/grpc/status_map.h"
-#include "tests/server/grpc/fake_cluster.h"
+#include "tests/server/fake_cluster.h"
 
 namespace jangada::server::testing {
 

@@ -2,7 +2,7 @@
 
 #include <gtest/gtest.h>
 
-#include "tests/server/grpc/fake_cluster.h"
+#include "tests/server/fake_cluster.h"
 
 namespace jangada::server::grpc_door {
 namespace {

@@ -9,15 +9,22 @@ namespace {
 constexpr int64_t kSecond = TestCluster::kSecond;
 using Answer = std::shared_ptr<std::optional<Result<server::FetchResult>>>;
 
+Answer BeginRead(TestCluster* cluster, int node, server::FetchRequest request) {
+  auto answer = std::make_shared<std::optional<Result<server::FetchResult>>>();
+  cluster->partition(node).Read(std::move(request), [answer](Result<server::FetchResult> result) {
+    CHECK_MSG(!answer->has_value(), "a read was answered twice");
+    *answer = std::move(result);
+  });
+  return answer;
+}
+
 Answer BeginRead(TestCluster* cluster, int node, int64_t offset, size_t min_bytes,
                  int64_t max_wait_us, size_t max_bytes = 1 << 20) {
-  auto answer = std::make_shared<std::optional<Result<server::FetchResult>>>();
-  cluster->partition(node).Read(offset, max_bytes, min_bytes, max_wait_us,
-                                [answer](Result<server::FetchResult> result) {
-                                  CHECK_MSG(!answer->has_value(), "a read was answered twice");
-                                  *answer = std::move(result);
-                                });
-  return answer;
+  return BeginRead(cluster, node,
+                   {.offset = offset,
+                    .max_bytes = max_bytes,
+                    .min_bytes = min_bytes,
+                    .max_wait_us = max_wait_us});
 }
 
 // ---- fetch ----
@@ -134,6 +141,32 @@ TEST(PartitionReadTest, LongPollWhoseOffsetIsDeletedLearnsTheNewRange) {
   cluster.RunFor(2 * kSecond);
   ASSERT_TRUE(answer->has_value());
   EXPECT_EQ((*answer)->error().code, ErrorCode::kOffsetOutOfRange);
+}
+
+TEST(PartitionReadTest, LongPollThatWasGivenUpEndsWithoutRecords) {
+  TestCluster cluster({.nodes = 1});
+  cluster.AwaitLeader();
+  const auto abandoned = std::make_shared<server::Abandonment>();
+  const Answer answer = BeginRead(
+      &cluster, 1,
+      {.offset = 0, .min_bytes = 1, .max_wait_us = 1000 * kSecond, .abandoned = abandoned});
+  abandoned->Set();
+  cluster.Produce(BatchOf({"a"})).value();
+  cluster.RunFor(kSecond);
+  ASSERT_TRUE(answer->has_value());
+  EXPECT_FALSE((*answer)->ok());
+}
+
+TEST(PartitionReadTest, FetchThatNeedsNoBatchGetsOnlyWhatFits) {
+  TestCluster cluster({.nodes = 1});
+  cluster.Produce(BatchOf({std::string(1000, 'x')})).value();
+  for (const size_t max_bytes : {0, 500}) {
+    const Answer answer =
+        BeginRead(&cluster, 1, {.offset = 0, .max_bytes = max_bytes, .at_least_one_batch = false});
+    cluster.RunFor(kSecond);
+    EXPECT_TRUE((*answer)->value().batches.empty());
+    EXPECT_EQ((*answer)->value().high_watermark, 1);
+  }
 }
 
 // ---- list offsets ----

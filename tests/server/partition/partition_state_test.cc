@@ -116,6 +116,25 @@ TEST(PartitionStateTest, EpochOfAnOffsetIsTheTermThatWroteIt) {
   EXPECT_EQ(state.epochs().size(), 2u);
 }
 
+TEST(PartitionStateTest, TheEndOfATermIsWhereTheNextOneBegan) {
+  Log log;
+  log.Records(BatchOf({"a", "b"}), 1);
+  log.Records(BatchOf({"c", "d"}), 3);
+  log.Records(BatchOf({"e"}), 7);
+  const auto ends = [](const PartitionState& state, raft::Term term) {
+    const PartitionState::TermEnd end = state.EndOf(term);
+    return std::pair(end.term, end.end_offset);
+  };
+  const PartitionState state = Fold(log.entries());
+  EXPECT_EQ(ends(state, 1), std::pair(raft::Term{1}, int64_t{2}));
+  EXPECT_EQ(ends(state, 2), std::pair(raft::Term{1}, int64_t{2})) << "wrote nothing";
+  EXPECT_EQ(ends(state, 3), std::pair(raft::Term{3}, int64_t{4}));
+  EXPECT_EQ(ends(state, 8), std::pair(raft::Term{7}, int64_t{5}));
+  log.Command(TrimCommand{4}, 7);
+  EXPECT_EQ(ends(Fold(log.entries()), 1), std::pair(raft::Term{1}, int64_t{4}))
+      << "older than all known: itself, and the log start offset";
+}
+
 TEST(PartitionStateTest, LatestPeakIsTheFirstBatchWithTheGreatestTimestampThatIsLeft) {
   Log log;
   log.Records(BatchOf({"a"}, 50), 1);

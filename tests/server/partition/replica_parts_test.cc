@@ -301,10 +301,12 @@ TEST_F(WriteQueueTest, EntriesThatAreBeingReplacedAreNeverReadFromTheStore) {
 
 class FetchWaitersTest : public ::testing::Test {
  protected:
-  void Wait(size_t bytes, int64_t wait_us, int tag) {
-    waiters_.Add(bytes, world_.now_us() + wait_us, [this, tag](FetchWaiters::Wake reason) {
-      woken_.push_back({tag, reason});
-    });
+  void Wait(size_t bytes, int64_t wait_us, int tag,
+            std::shared_ptr<const Abandonment> abandoned = nullptr) {
+    waiters_.Add(bytes, world_.now_us() + wait_us, std::move(abandoned),
+                 [this, tag](FetchWaiters::Wake reason) {
+                   woken_.push_back({tag, reason});
+                 });
   }
   using Woken = std::vector<std::pair<int, FetchWaiters::Wake>>;
   VirtualWorld world_;
@@ -340,6 +342,19 @@ TEST_F(FetchWaitersTest, WakeAllEndsThemAllAndTheBoundIsKept) {
   EXPECT_TRUE(waiters_.empty());
   world_.RunFor(5000);
   EXPECT_EQ(woken_.size(), 3u);
+}
+
+TEST_F(FetchWaitersTest, ThoseThatWereGivenUpMakeRoomForOthers) {
+  const auto abandoned = std::make_shared<Abandonment>();
+  Wait(100, 1000, 1, abandoned);
+  Wait(100, 1000, 2);
+  Wait(100, 1000, 3, std::make_shared<Abandonment>(abandoned));
+  EXPECT_TRUE(waiters_.full());
+  abandoned->Set();
+  EXPECT_FALSE(waiters_.full());
+  EXPECT_EQ(woken_.size(), 2u);
+  waiters_.OnCommitted(100);
+  EXPECT_EQ(woken_.back(), (std::pair{2, FetchWaiters::Wake::kRecords}));
 }
 
 // ---- messages of other nodes ----

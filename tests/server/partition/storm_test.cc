@@ -185,9 +185,11 @@ class Storm {
   void LongPoll() {
     const int leader = cluster_.Leader();
     if (leader == 0 || random_.Chance(2, 3)) return;
-    cluster_.partition(leader).Read(cluster_.partition(leader).high_watermark(), 1 << 20, 1,
-                                    static_cast<int64_t>(random_.Below(2 * kSecond)),
-                                    [](const Result<server::FetchResult>&) {});
+    cluster_.partition(leader).Read(
+        {.offset = cluster_.partition(leader).high_watermark(),
+         .min_bytes = 1,
+         .max_wait_us = static_cast<int64_t>(random_.Below(2 * kSecond))},
+        [](const Result<server::FetchResult>&) {});
   }
 
   void MakeLeader(int node) {

@@ -193,7 +193,7 @@ Result<server::ProduceResult> TestCluster::Produce(const Bytes& batch) {
 
 Result<server::FetchResult> TestCluster::Read(int node, int64_t offset, size_t max_bytes) {
   std::optional<Result<server::FetchResult>> answer;
-  partition(node).Read(offset, max_bytes, 0, 0,
+  partition(node).Read({.offset = offset, .max_bytes = max_bytes},
                        [&](Result<server::FetchResult> result) { answer = std::move(result); });
   CHECK_MSG(RunUntil([&] { return answer.has_value(); }), "a read hangs");
   return *answer;

@@ -40,6 +40,14 @@ TEST(TopicConfigTest, EveryKeyTakesEffect) {
                                  .producer_id_expiration_ms = 5}));
 }
 
+TEST(TopicConfigTest, ATopicToBeCompactedKeepsEverythingUntilThereIsCompaction) {
+  const auto parse = [](const std::string& policy) {
+    return ParseTopicConfig({{"cleanup.policy", policy}, {"retention.ms", "1000"}}).value();
+  };
+  EXPECT_EQ(parse("compact").retention_ms, -1);
+  EXPECT_EQ(parse("compact,delete").retention_ms, 1000);
+}
+
 TEST(TopicConfigTest, UnknownKeyIsRefusedByNameWithTheListOfKeys) {
   const Error error = ParseTopicConfig({{"retention.msec", "1"}}).error();
   EXPECT_EQ(error.code, ErrorCode::kInvalidArgument);
@@ -57,7 +65,9 @@ TEST(TopicConfigTest, BadValueIsRefusedWithWhatWouldBeRight) {
                                                         {"max.message.bytes", "0"},
                                                         {"max.message.bytes", "16777217"},
                                                         {"message.timestamp.type", "createtime"},
-                                                        {"cleanup.policy", "compact"},
+                                                        {"cleanup.policy", "compaction"},
+                                                        {"segment.bytes", "-1"},
+                                                        {"preallocate", "yes"},
                                                         {"min.insync.replicas", "0"},
                                                         {"producer.id.expiration.ms", "0"}}) {
     const Status status = ValidateTopicConfig(key, value);

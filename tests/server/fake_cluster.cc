@@ -1,5 +1,5 @@
 // See fake_cluster.h.
-#include "tests/server/grpc/fake_cluster.h"
+#include "tests/server/fake_cluster.h"
 
 #include <algorithm>
 #include <future>
@@ -31,14 +31,14 @@ void FakeCluster::Change(const std::function<void(ClusterImage*)>& change) {
   image_ = std::move(next);
 }
 
-void FakeCluster::AddNode(NodeId node, uint16_t grpc_port) {
+void FakeCluster::AddNode(NodeId node, uint16_t grpc_port, uint16_t kafka_port) {
   Change([&](ClusterImage* image) {
     image->nodes[node] = {.id = node,
                           .disk_id = {},
                           .rack = "rack-" + std::to_string(node.value()),
                           .peer = {"127.0.0.1", 1},
                           .grpc = {"127.0.0.1", grpc_port},
-                          .kafka = {},
+                          .kafka = kafka_port == 0 ? Endpoint{} : Endpoint{"127.0.0.1", kafka_port},
                           .http = {}};
   });
 }
@@ -47,11 +47,14 @@ void FakeCluster::AddTopic(const std::string& name, int32_t partitions, NodeId l
   Change([&](ClusterImage* image) {
     auto topic = std::make_shared<TopicInfo>();
     topic->name = name;
+    Random random(++topics_made_);
+    topic->id = Uuid::Make(random);
     for (int32_t i = 0; i < partitions; ++i) {
       topic->partitions.push_back({.partition = i,
                                    .group = GroupId(image->next_group++),
                                    .replicas = {leader},
-                                   .founders = {leader}});
+                                   .founders = {leader},
+                                   .revision = kFirstRevision});
       leaders_[{name, i}] = leader;
     }
     image->topics[name] = topic;
@@ -61,6 +64,16 @@ void FakeCluster::AddTopic(const std::string& name, int32_t partitions, NodeId l
 void FakeCluster::RemoveTopic(const std::string& name) {
   Change([&](ClusterImage* image) { image->topics.erase(name); });
   shard_.Post([this] { WakePolls(); });
+}
+
+void FakeCluster::Move(const TopicPartition& where, std::vector<NodeId> replicas) {
+  Change([&](ClusterImage* image) {
+    auto topic = std::make_shared<TopicInfo>(*image->topics.at(where.topic));
+    PartitionInfo& partition = topic->partitions.at(static_cast<size_t>(where.partition));
+    partition.replicas = replicas;
+    ++partition.revision;
+    image->topics[where.topic] = topic;
+  });
 }
 
 void FakeCluster::SetLeader(const TopicPartition& where, std::optional<NodeId> leader) {
@@ -123,7 +136,7 @@ Result<ProduceResult> FakeCluster::Append(const ProduceRequest& request) {
     producer.offsets[header.base_sequence] = log.end;
   }
   const ProduceResult result{.base_offset = log.end, .log_start_offset = log.start};
-  log.batches.push_back({.base_offset = log.end, .leader_epoch = 3, .bytes = request.batch});
+  log.batches.push_back({.base_offset = log.end, .leader_epoch = kEpoch, .bytes = request.batch});
   log.timestamps.push_back(header.max_timestamp_ms);
   log.end += header.record_count;
   WakePolls();
@@ -141,7 +154,8 @@ Result<FetchResult> FakeCluster::Read(const FetchRequest& request) {
   for (const FetchedBatch& batch : log.batches) {
     const auto header = storage::ReadBatchHeader(batch.bytes.view()).value();
     if (batch.base_offset + header.record_count <= request.offset) continue;
-    if (!result.batches.empty() && bytes + batch.bytes.size() > request.max_bytes) break;
+    const bool must_fit = !request.at_least_one_batch || !result.batches.empty();
+    if (must_fit && bytes + batch.bytes.size() > request.max_bytes) break;
     bytes += batch.bytes.size();
     result.batches.push_back(batch);
   }
@@ -154,6 +168,10 @@ void FakeCluster::WakePolls() {
   std::deque<Poll> polls = std::move(polls_);
   polls_.clear();
   for (Poll& poll : polls) {
+    if (poll.request.abandoned != nullptr && poll.request.abandoned->IsSet()) {
+      poll.done(Error{ErrorCode::kTimeout, "Nobody waits for this any more."});
+      continue;
+    }
     if (image()->FindTopic(poll.request.where.topic) == nullptr) {
       poll.done(Error{ErrorCode::kUnknownTopic, "The topic was deleted."});
       continue;
@@ -325,6 +343,29 @@ void FakeBroker::TransferLeadership(TopicPartition where, NodeId to, Callback<St
   if (auto error = NotHere(where)) return done(*error);
   cluster_.SetLeader(where, to);
   done({});
+}
+
+void FakeBroker::FindEpochEnd(TopicPartition where, int32_t epoch,
+                              Callback<Result<EpochEnd>> done) {
+  cluster_.shard().Post([this, where, epoch, done = std::move(done)]() mutable {
+    if (auto error = NotHere(where)) return done(*error);
+    if (epoch > FakeCluster::kEpoch) return done(EpochEnd{});
+    done(EpochEnd{epoch, cluster_.logs_[where].end});
+  });
+}
+
+void FakeBroker::SetInspected(std::optional<PartitionView> view) {
+  const std::lock_guard lock(mutex_);
+  inspected_ = std::move(view);
+}
+
+void FakeBroker::InspectPartition(TopicPartition where, Callback<Result<PartitionView>> done) {
+  const std::lock_guard lock(mutex_);
+  done(inspected_.value_or(PartitionView{.where = where, .from_leader = true}));
+}
+
+void FakeBroker::HandOver(TopicPartition where, NodeId to, Callback<Status> done) {
+  Record("HandOver " + Name(where) + " " + std::to_string(to.value()), std::move(done));
 }
 
 void FakeBroker::Record(std::string call, Callback<Status> done) {

@@ -1,4 +1,4 @@
-// FakeCluster: logs in memory and brokers in front of them, for tests of the gRPC door. One thread
+// FakeCluster: logs in memory and brokers in front of them, for tests of the doors. One thread
 // does everything, in the order of the calls, as a shard would. Tests say who leads, what fails and
 // what hangs.
 #pragma once
@@ -25,9 +25,13 @@ class FakeCluster {
   FakeCluster();
   ~FakeCluster();
 
-  void AddNode(NodeId node, uint16_t grpc_port);
+  static constexpr int32_t kEpoch = 3;  // of every leader
+
+  void AddNode(NodeId node, uint16_t grpc_port, uint16_t kafka_port = 0);
   void AddTopic(const std::string& name, int32_t partitions, NodeId leader);
   void RemoveTopic(const std::string& name);
+  /// The partition is to have other replicas.
+  void Move(const TopicPartition& where, std::vector<NodeId> replicas);
   void SetLeader(const TopicPartition& where, std::optional<NodeId> leader);
 
   ClusterImagePtr image() const;
@@ -68,6 +72,7 @@ class FakeCluster {
   mutable std::mutex mutex_;
   ClusterImagePtr image_;
   std::map<TopicPartition, NodeId> leaders_;
+  uint64_t topics_made_ = 0;
 
   Shard shard_{"fake-cluster"};
   std::map<TopicPartition, Log> logs_;  // the shard's
@@ -82,6 +87,8 @@ class FakeBroker final : public Broker {
   /// Asked on the shard before each append; an error is answered in place of it.
   void FailProduce(std::function<std::optional<Error>(const ProduceRequest&)> fail);
   /// Appends or fails, but keeps the answers back until ReleaseAnswers.
+  /// What InspectPartition answers in place of a settled partition.
+  void SetInspected(std::optional<PartitionView> view);
   void HoldAnswers(bool hold) { hold_ = hold; }
   void ReleaseAnswers();
   void SetDead(NodeId node);
@@ -104,8 +111,13 @@ class FakeBroker final : public Broker {
   void TransferLeadership(TopicPartition where, NodeId to, Callback<Status> done) override;
   ClusterImagePtr image() const override { return cluster_.image(); }
   NodeId self() const override { return self_; }
-  std::optional<NodeId> LeaderOf(const TopicPartition& where) const override {
-    return cluster_.LeaderOf(where);
+  void FindEpochEnd(TopicPartition where, int32_t epoch, Callback<Result<EpochEnd>> done) override;
+  void InspectPartition(TopicPartition where, Callback<Result<PartitionView>> done) override;
+  void HandOver(TopicPartition where, NodeId to, Callback<Status> done) override;
+  std::optional<KnownLeader> KnownLeaderOf(const TopicPartition& where) const override {
+    const std::optional<NodeId> leader = cluster_.LeaderOf(where);
+    if (!leader) return std::nullopt;
+    return KnownLeader{.node = *leader, .epoch = FakeCluster::kEpoch};
   }
   std::optional<NodeId> ControllerLeader() const override { return NodeId(1); }
   std::vector<NodeId> LiveNodes() const override;
@@ -133,6 +145,7 @@ class FakeBroker final : public Broker {
   mutable std::mutex mutex_;
   std::function<std::optional<Error>(const ProduceRequest&)> fail_produce_;
   std::optional<Error> fail_admin_;
+  std::optional<PartitionView> inspected_;
   std::set<NodeId> dead_;
   std::map<NodeId, NodeCondition> conditions_;
   std::vector<std::string> admin_calls_;

@@ -7,7 +7,7 @@
 #include "base/callback.h"
 #include "base/check.h"
 
-namespace jangada::server::grpc_door {
+namespace jangada {
 
 class Countdown {
  public:
@@ -26,4 +26,4 @@ class Countdown {
   Callback<> done_;
 };
 
-}  // namespace jangada::server::grpc_door
+}  // namespace jangada
