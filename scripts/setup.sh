@@ -18,6 +18,7 @@ packages=(
   librocksdb-dev libsnappy-dev libzstd-dev liblz4-dev zlib1g-dev          # storage, compression
   libboost1.81-dev libspdlog-dev libyaml-cpp-dev libssl-dev nlohmann-json3-dev libcli11-dev
   libgtest-dev libgmock-dev python3                                       # tests
+  kcat                                                                    # tests with a stock Kafka client
   e2fsprogs xfsprogs mount procps iproute2                                # crash tests, cluster.sh
 )
 check_only=false

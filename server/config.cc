@@ -161,6 +161,10 @@ void CheckListeners(Config& config, Problems& problems) {
   const std::vector<NamedListener> all = Listeners(config);
   for (size_t i = 0; i < all.size(); ++i) {
     const auto& [name, listener] = all[i];
+    if (!listener->advertised && listener == &config.kafka) {
+      // Kafka's clients must find every node, and where the other nodes find it is known to work.
+      listener->advertised = Endpoint{config.peer.advertised->host, listener->listen.port};
+    }
     if (!listener->advertised) {
       if (IsWildcard(listener->listen.host)) {
         problems.push_back(std::string(name) + ".advertised: must be set, because " + name +

@@ -17,6 +17,8 @@ namespace jangada::server {
 /// Plain values; the fields' meaning, units and ranges stand in the table (config.cc), for all
 /// readers.
 struct Config {
+  static constexpr int64_t kAuto = -1;
+
   std::string data_dir = "./data";
 
   struct Node {
@@ -37,8 +39,15 @@ struct Config {
   };
   Listener grpc{{"127.0.0.1", 7092}, {}};
   Listener peer{{"127.0.0.1", 6092}, {}};
-  Listener kafka{{"127.0.0.1", 9092}, {}};
   Listener http{{"127.0.0.1", 8092}, {}};
+  struct Kafka : Listener {
+    bool auto_create_topics = true;
+    int64_t default_partitions = 1;
+    int64_t default_replicas = kAuto;  // three, or as many as there are nodes
+    int64_t idle_timeout_ms = 600'000;
+    int64_t max_connections = 10'000;
+    int64_t max_connections_per_address = 10'000;
+  } kafka{{{"127.0.0.1", 9092}, {}}};
 
   int64_t shards = 0;
 
@@ -65,8 +74,6 @@ struct Config {
     std::string level = "info";
     std::string file;
   } log;
-
-  static constexpr int64_t kAuto = -1;
 
   NodeId self() const { return NodeId(static_cast<int32_t>(node.id)); }
 };

@@ -200,16 +200,42 @@ std::vector<Option> ListenerRows() {
       {"peer.advertised", "host:port",
        "The address that other nodes are told; by default that of peer.listen.",
        FIELD(peer.advertised)},
-      {"kafka.listen", "host:port", "Reserved for the Kafka protocol; nothing listens there yet.",
-       FIELD(kafka.listen)},
-      {"kafka.advertised", "host:port",
-       "The address that Kafka clients are told; by default that of kafka.listen.",
-       FIELD(kafka.advertised)},
       {"http.listen", "host:port", "Reserved for metrics and health; nothing listens there yet.",
        FIELD(http.listen)},
       {"http.advertised", "host:port",
        "The address that HTTP clients are told; by default that of http.listen.",
        FIELD(http.advertised)},
+  };
+}
+
+std::vector<Option> KafkaRows() {
+  return {
+      {"kafka.listen", "host:port", "Where clients that speak the Kafka protocol reach this node.",
+       FIELD(kafka.listen)},
+      {"kafka.advertised", "host:port",
+       "The address that Kafka clients are told; by default the host of peer.advertised with the "
+       "port of kafka.listen.",
+       FIELD(kafka.advertised)},
+      {"kafka.auto_create_topics", "true or false",
+       "A topic that a Kafka client asks for by name is made if there is none and the client "
+       "allows "
+       "it (producers do).",
+       FIELD(kafka.auto_create_topics)},
+      {"kafka.default_partitions", "number",
+       "Partitions of a topic that a Kafka client makes without saying how many.",
+       FIELD(kafka.default_partitions), 1, 10'000},
+      {"kafka.default_replicas", "number",
+       "Replicas of such a topic's partitions; it is made once as many nodes live. auto: three, or "
+       "as many as there are nodes.",
+       FIELD(kafka.default_replicas), 1, 99, "auto"},
+      {"kafka.idle_timeout_ms", "ms",
+       "A connection on which nothing happens for so long is closed.", FIELD(kafka.idle_timeout_ms),
+       1'000, 24 * kHourMs},
+      {"kafka.max_connections", "number",
+       "Kafka connections that this node takes; more are refused.", FIELD(kafka.max_connections), 1,
+       1'000'000},
+      {"kafka.max_connections_per_address", "number", "The same for the clients of one address.",
+       FIELD(kafka.max_connections_per_address), 1, 1'000'000},
   };
 }
 
@@ -246,7 +272,7 @@ std::vector<Option> StorageRows() {
        FIELD(storage.checkpoint_bytes), kMiB, kTiB},
       {"storage.cache_bytes", "bytes", "Recent entries kept in memory, for the whole node.",
        FIELD(storage.cache_bytes), kMiB, kTiB},
-      {"limits.max_request_bytes", "bytes", "The largest request that the gRPC API accepts.",
+      {"limits.max_request_bytes", "bytes", "The largest request that a client may send.",
        FIELD(limits.max_request_bytes), 64 * kKiB, kGiB},
   };
 }
@@ -272,7 +298,7 @@ std::vector<Option> LogRows() {
 const std::vector<Option>& OptionTable() {
   static const std::vector<Option> table = [] {
     std::vector<Option> rows;
-    for (auto* section : {NodeRows, ListenerRows, RaftRows, StorageRows, LogRows}) {
+    for (auto* section : {NodeRows, ListenerRows, KafkaRows, RaftRows, StorageRows, LogRows}) {
       for (Option& row : section()) rows.push_back(std::move(row));
     }
     return rows;

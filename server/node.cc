@@ -14,6 +14,8 @@
 #include "server/grpc/grpc_server.h"
 #include "server/identity_keeper.h"
 #include "server/image_holder.h"
+#include "server/kafka/dispatcher.h"
+#include "server/kafka/listener.h"
 #include "server/leader_table.h"
 #include "server/local_broker.h"
 #include "server/peer_router.h"
@@ -27,7 +29,7 @@
 namespace jangada::server {
 namespace {
 
-constexpr int64_t kGrpcGraceUs = 2'000'000;
+constexpr int64_t kGraceUs = 2'000'000;
 
 uint64_t EntropySeed() {
   std::random_device device;
@@ -59,6 +61,7 @@ struct Node::Impl final : HostObserver, ControllerRoomObserver {
 
   Status Start();
   Status OpenDisk();
+  Status OpenDoors();
   void BuildRooms(std::vector<storage::GroupState> loaded);
   void FindCluster();
   void StartController(const NodeIdentity& identity);
@@ -102,16 +105,20 @@ struct Node::Impl final : HostObserver, ControllerRoomObserver {
   std::unique_ptr<storage::ThreadExecutor> writer;  // stops before the store goes
   std::unique_ptr<PeerRouter> router;
   std::unique_ptr<PeerTransport> transport;
+  // Made with the doors; but what partitions still hold of Kafka calls refers to it.
+  std::unique_ptr<kafka::Dispatcher> kafka_dispatcher;
   std::unique_ptr<ReplicaRouter> replicas;
   std::unique_ptr<StatusTeller> teller;
   std::unique_ptr<LocalBroker> broker;
   std::unique_ptr<FoundingDriver> founding;  // owned by group 0's shard
   std::unique_ptr<ControllerRoom> room;      // owned by group 0's shard
   std::unique_ptr<GrpcServer> grpc;
+  std::unique_ptr<kafka::Listener> kafka_listener;  // its connections live on the shards
 };
 
 Node::Impl::~Impl() {
   // As if killed: threads first, so that nothing calls into what goes next.
+  kafka_listener.reset();
   if (grpc) grpc->Shutdown(0);
   if (transport) transport->Shutdown();
   if (replicas) replicas->StopShards();
@@ -167,20 +174,42 @@ Status Node::Impl::Start() {
                config.node.id, identity->Get().disk_id.ToString(), loaded.size());
   BuildRooms(std::move(loaded));
   TRY(transport->Start(config.peer.listen));
-  GrpcServerOptions options;
-  options.max_message_bytes = static_cast<size_t>(config.limits.max_request_bytes);
-  options.config = OptionsOf(config);
-  grpc = std::make_unique<GrpcServer>(*broker, options);
-  TRY(grpc->Start(config.grpc.listen.ToString()));
+  TRY(OpenDoors());
   transport->SetPeers(FounderPeers());
   replicas->StartShards();
+  kafka_listener->Start();
   controller_shard().Post([this] {
     teller->Start();
     FindCluster();
   });
-  spdlog::info("listening grpc={} peer={}", config.grpc.listen.ToString(),
-               config.peer.listen.ToString());
+  spdlog::info("listening grpc={} kafka={} peer={}", config.grpc.listen.ToString(),
+               config.kafka.listen.ToString(), config.peer.listen.ToString());
   return {};
+}
+
+Status Node::Impl::OpenDoors() {
+  GrpcServerOptions grpc_options;
+  grpc_options.max_message_bytes = static_cast<size_t>(config.limits.max_request_bytes);
+  grpc_options.config = OptionsOf(config);
+  grpc = std::make_unique<GrpcServer>(*broker, grpc_options);
+  TRY(grpc->Start(config.grpc.listen.ToString()));
+
+  kafka::DoorOptions door;
+  door.auto_create_topics = config.kafka.auto_create_topics;
+  door.default_partitions = static_cast<int32_t>(config.kafka.default_partitions);
+  if (config.kafka.default_replicas != Config::kAuto) {
+    door.default_replicas = static_cast<int32_t>(config.kafka.default_replicas);
+  }
+  kafka_dispatcher = std::make_unique<kafka::Dispatcher>(*broker, door);
+  kafka::ListenerOptions listener;
+  listener.max_request_bytes = static_cast<size_t>(config.limits.max_request_bytes);
+  listener.max_connections = config.kafka.max_connections;
+  listener.max_connections_per_address = config.kafka.max_connections_per_address;
+  listener.idle_timeout_us = config.kafka.idle_timeout_ms * 1000;
+  std::vector<boost::asio::io_context*> ios;
+  for (Shard* shard : replicas->shards()) ios.push_back(&shard->io());
+  kafka_listener = std::make_unique<kafka::Listener>(*kafka_dispatcher, listener, std::move(ios));
+  return kafka_listener->Listen(config.kafka.listen);
 }
 
 void Node::Impl::FindCluster() {
@@ -250,9 +279,11 @@ void Node::Impl::Stop() {
   });
   // Calls under way get a moment to be acknowledged; what then remains is answered by the replicas'
   // stop.
-  grpc->BeginShutdown(kGrpcGraceUs);
+  kafka_listener->BeginShutdown();
+  grpc->BeginShutdown(kGraceUs);
   std::future<void> grpc_ended = std::async(std::launch::async, [this] { grpc->AwaitShutdown(); });
-  grpc_ended.wait_for(std::chrono::microseconds(kGrpcGraceUs));
+  kafka_listener->AwaitShutdown(kGraceUs);
+  grpc_ended.wait_for(std::chrono::microseconds(kGraceUs));
   OnControllerShard([this](Callback<> done) {
     teller->Stop();
     router->SetRoom(nullptr);

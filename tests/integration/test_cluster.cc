@@ -160,6 +160,10 @@ std::string TestCluster::peer_address(int node) const {
   return "127.0.0.1:" + std::to_string(ports_.at(node).peer);
 }
 
+std::string TestCluster::kafka_address(int node) const {
+  return "127.0.0.1:" + std::to_string(ports_.at(node).kafka);
+}
+
 std::unique_ptr<client::Client> TestCluster::MakeClient(std::vector<int> nodes) const {
   client::ClientOptions options;
   options.bootstrap.clear();

@@ -52,6 +52,8 @@ class TestCluster {
   std::string Log(int node) const { return ReadFile(log_path(node)); }
   std::string grpc_address(int node) const;
   std::string peer_address(int node) const;
+  std::string kafka_address(int node) const;
+  int kafka_port(int node) const { return ports_.at(node).kafka; }
   int grpc_port(int node) const { return ports_.at(node).grpc; }
   int peer_port(int node) const { return ports_.at(node).peer; }
 

@@ -236,6 +236,16 @@ TEST(ConfigTest, WildcardListenerNeedsAnAdvertisedAddress) {
               IsEmpty());
 }
 
+TEST(ConfigTest, KafkaClientsAreToldTheHostThatPeersUseUnlessAnotherIsNamed) {
+  const std::vector<std::string> settings = {"peer.listen=0.0.0.0:6092", "peer.advertised=box:6092",
+                                             "kafka.listen=0.0.0.0:9095"};
+  const LoadedConfig loaded = FromSettings(settings);
+  EXPECT_THAT(loaded.problems, IsEmpty());
+  EXPECT_EQ(loaded.config.kafka.advertised->ToString(), "box:9095");
+  EXPECT_EQ(FromSettings({"kafka.advertised=other:1"}).config.kafka.advertised->ToString(),
+            "other:1");
+}
+
 TEST(ConfigTest, ElectionTimeoutMustSpanThreeHeartbeats) {
   EXPECT_THAT(FromSettings({"raft.heartbeat_ms=400"}).problems,
               ElementsAre(StartsWith("raft.election_timeout_ms: must be at least 3 times")));

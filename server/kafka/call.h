@@ -1,0 +1,79 @@
+// Call: one request under way, as its handler sees it: what it asks, and the way back. A handler
+// takes it by value and ends it, at once or later and on any thread, by one of Answer,
+// AnswerNothing and Close. A call that is dropped closes its connection: its client must not wait
+// for ever.
+#pragma once
+
+#include <memory>
+#include <optional>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "base/callback.h"
+#include "server/kafka/door.h"
+#include "server/kafka/protocol.h"
+
+namespace jangada::server::kafka {
+
+/// What a request came to, for its connection.
+struct Reply {
+  std::vector<Bytes> frame;          // empty: nothing is sent
+  std::optional<std::string> close;  // the connection is closed after it, and why
+  BudgetShare held;                  // given back when the frame has left
+};
+
+/// A request that was cut from its connection and whose head was read.
+struct Incoming {
+  Door& door;
+  RequestHeader header;
+  ResponseFormat format;
+  Reader body;
+  std::shared_ptr<const Abandonment> gone;  // set when the connection is closed
+  Callback<Reply> done;
+};
+
+template <class Request>
+class Call {
+ public:
+  using Response = typename Request::Response;
+
+  Call(Incoming incoming, Request its_request)
+      : request(std::move(its_request)),
+        door_(&incoming.door),
+        format_(incoming.format),
+        gone_(std::move(incoming.gone)),
+        done_(std::move(incoming.done)) {}
+  Call(Call&&) noexcept = default;
+  Call& operator=(Call&&) = delete;
+  ~Call() {
+    if (done_) Close("a request was not answered");
+  }
+
+  Request request;
+
+  Door& door() const { return *door_; }
+  Broker& broker() const { return door_->broker; }
+  int16_t version() const { return format_.version; }
+  const std::shared_ptr<const Abandonment>& gone() const { return gone_; }
+
+  void Answer(const Response& response, BudgetShare held = {}) {
+    Finish({.frame = EncodeResponse(format_, response), .held = std::move(held)});
+  }
+  /// For requests that want no response.
+  void AnswerNothing() { Finish({}); }
+  void Close(std::string why) { Finish({.close = std::move(why)}); }
+
+ private:
+  void Finish(Reply reply) {
+    CHECK(done_);
+    std::exchange(done_, nullptr)(std::move(reply));
+  }
+
+  Door* door_;
+  ResponseFormat format_;
+  std::shared_ptr<const Abandonment> gone_;
+  Callback<Reply> done_;
+};
+
+}  // namespace jangada::server::kafka

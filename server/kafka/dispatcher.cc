@@ -1,0 +1,57 @@
+#include "server/kafka/dispatcher.h"
+
+#include <string>
+#include <utility>
+
+#include "server/kafka/apis.h"
+
+namespace jangada::server::kafka {
+namespace {
+
+/// KIP-511: a client that is newer than this node learns the versions of this one request, in the
+/// form that every client can read.
+Reply UnknownApiVersions(const RequestHeader& header, const Api& api) {
+  ApiVersionsResponse response;
+  response.error_code = Code::kUnsupportedVersion;
+  response.api_keys.push_back({api.key, api.min_version, api.max_version});
+  return {.frame = EncodeResponse({.correlation_id = header.correlation_id}, response)};
+}
+
+Reply Unserved(const RequestHeader& header, const char* what) {
+  return {.close = std::string(what) + " key=" + std::to_string(header.key) +
+                   " version=" + std::to_string(header.version) +
+                   " client=" + header.client_id.value_or("").substr(0, 64)};
+}
+
+}  // namespace
+
+void Dispatcher::Dispatch(Bytes frame, std::shared_ptr<const Abandonment> gone,
+                          Callback<Reply> done) {
+  Reader reader(std::move(frame));
+  RequestHeader header;
+  reader.ReadMessage(header);
+  if (!reader.ok()) {
+    return done(Reply{.close = "the head of a request could not be read: " + reader.Why()});
+  }
+  const Api* api = FindApi(header.key);
+  if (api == nullptr) return done(Unserved(header, "a request is of a kind not served here"));
+  if (header.version < api->min_version || header.version > api->max_version) {
+    if (api->key == ApiVersionsRequest::kKey) return done(UnknownApiVersions(header, *api));
+    return done(Unserved(header, "a request is of a version not served here"));
+  }
+  const bool flexible = header.version >= api->flexible_since;
+  reader.SetVersion(header.version, flexible);
+  if (flexible) reader.SkipTags();
+  const ResponseFormat format{.correlation_id = header.correlation_id,
+                              .version = header.version,
+                              .flexible = flexible,
+                              .flexible_header = flexible && api->key != ApiVersionsRequest::kKey};
+  api->serve(Incoming{.door = door_,
+                      .header = std::move(header),
+                      .format = format,
+                      .body = std::move(reader),
+                      .gone = std::move(gone),
+                      .done = std::move(done)});
+}
+
+}  // namespace jangada::server::kafka
