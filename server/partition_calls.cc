@@ -12,7 +12,7 @@ constexpr const char* kMethod = "partition.ask";
 struct Answer {
   std::optional<ErrorCode> error;
   std::string message;
-  std::optional<PartitionView> view;
+  PartitionView view;  // from_leader false: nobody asked for it, or nobody here can tell
   static void Fields(auto& m, auto& v) { v(m.error), v(m.message), v(m.view); }
 };
 
@@ -59,7 +59,7 @@ Status HandOverAnswer(const Result<Bytes>& answer) {
 
 Result<PartitionView> InspectAnswer(const Result<Bytes>& answer) {
   TRY_ASSIGN(Answer told, Decode(answer));
-  if (told.view && told.view->from_leader) return *std::move(told.view);
+  if (told.view.from_leader) return std::move(told.view);
   return Error{ErrorCode::kUnavailable, "the partition's leader changed just now; try again"};
 }
 
