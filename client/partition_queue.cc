@@ -142,6 +142,13 @@ std::optional<Error> PartitionQueue::Verdict(const Batch& batch, const Failure& 
   return failure.error;
 }
 
+/// Whatever the last try met: a batch that may be in the log must not fail with a code that says it
+/// is not.
+Error PartitionQueue::FateUnknown(const Error& error) {
+  if (error.code == ErrorCode::kTimeout) return error;
+  return {ErrorCode::kTimeout, error.message + "; the record may have been written"};
+}
+
 void PartitionQueue::OnFailure(int64_t number, const Failure& failure, int64_t now_us) {
   Batch* batch = FindInFlight(number);
   if (batch == nullptr) return;
@@ -157,7 +164,7 @@ void PartitionQueue::OnFailure(int64_t number, const Failure& failure, int64_t n
   last_error_ = failure.error;
   draining_ = true;
   if (final_error.has_value()) {
-    GiveUp(batch, *final_error);
+    GiveUp(batch, batch->maybe_written ? FateUnknown(*final_error) : *final_error);
   } else {
     RetryLater(now_us);
   }

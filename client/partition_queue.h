@@ -107,6 +107,7 @@ class PartitionQueue {
   void Number(Batch* batch);
   Batch* FindInFlight(int64_t number);
   bool IsOldestUnfinished(const Batch& batch) const;
+  static Error FateUnknown(const Error& error);
   /// What a failed try means for its batch: try again, or the error that it ends with.
   std::optional<Error> Verdict(const Batch& batch, const Failure& failure);
   void RetryLater(int64_t now_us);

@@ -259,7 +259,7 @@ TEST_F(PartitionQueueTest, AForgottenProducerFailsWhatMayBeWritten) {
   now_us_ += 1'000'000;
   Fail(Tries().at(0).number, ErrorCode::kUnknownProducer, false, false);
   Deliver();
-  EXPECT_EQ(results_.at(0).error().code, ErrorCode::kUnknownProducer);
+  EXPECT_EQ(results_.at(0).error().code, ErrorCode::kTimeout);
 }
 
 TEST_F(PartitionQueueTest, ADuplicateTooOldToBeRememberedIsWritten) {
@@ -312,6 +312,16 @@ TEST_F(PartitionQueueTest, WithoutIdempotenceOneIsUnderWayAndUnknownFateFails) {
   Deliver();
   EXPECT_EQ(results_.at(0).error().code, ErrorCode::kTimeout);
   EXPECT_EQ(results_.count(1), 0U);
+}
+
+TEST_F(PartitionQueueTest, ABrokenConnectionNeverSaysThatNothingWasWritten) {
+  auto options = OneRecordPerBatch();
+  options.idempotent = false;
+  Start(options);
+  Add(1);
+  Fail(Tries().at(0).number, ErrorCode::kUnavailable, true);
+  Deliver();
+  EXPECT_EQ(results_.at(0).error().code, ErrorCode::kTimeout);
 }
 
 TEST_F(PartitionQueueTest, TimeThatChangesNothingIsNotDue) {
