@@ -114,7 +114,9 @@ Failure FailureOf(const grpc::Status& status, const std::string& node) {
 }
 
 void SetDeadline(grpc::ClientContext* context, int64_t timeout_ms) {
-  context->set_deadline(std::chrono::system_clock::now() + std::chrono::milliseconds(timeout_ms));
+  // Of the monotonic clock: a wall clock that jumps must not end a call, nor keep it open.
+  context->set_deadline(
+      gpr_time_add(gpr_now(GPR_CLOCK_MONOTONIC), gpr_time_from_millis(timeout_ms, GPR_TIMESPAN)));
 }
 
 void ForbidForwarding(grpc::ClientContext* context) {

@@ -17,7 +17,8 @@ CallScope ScopeOf(const grpc::CallbackServerContext& context, int64_t limit_us,
   constexpr int64_t kMaxMarginUs = 200'000;
   // A call without a deadline has one at the end of time, where differences would overflow.
   const TimePoint ours = AfterNow(limit_us);
-  const TimePoint theirs = context.deadline();
+  const auto left = context.deadline() - std::chrono::system_clock::now();
+  const TimePoint theirs = Now() + std::chrono::duration_cast<TimePoint::duration>(left);
   CallScope scope;
   scope.forwarded = IsSet(context, kForwardedKey);
   scope.no_forward = IsSet(context, kNoForwardKey);

@@ -50,7 +50,7 @@ void Forward(std::shared_ptr<Peer> peer, Async* stub,
   call->peer = std::move(peer);
   call->request = std::move(request);
   call->done = std::move(done);
-  call->context.set_deadline(deadline);
+  call->context.set_deadline(ToGrpc(deadline));
   call->context.AddMetadata(kForwardedKey, "1");
   call->cancellation = scope.cancellation;
   call->cancel_id = scope.cancellation->OnCancel([call] { call->context.TryCancel(); });

@@ -16,7 +16,7 @@ struct PendingTask {
 
 void RunAfter(int64_t delay_us, Callback<> task) {
   auto* pending = new PendingTask{{}, std::move(task)};
-  pending->alarm.Set(AfterNow(delay_us), [pending](bool) {
+  pending->alarm.Set(ToGrpc(AfterNow(delay_us)), [pending](bool) {
     // The alarm may go in its own callback: the library holds on to what still runs.
     const std::unique_ptr<PendingTask> owned(pending);
     Callback<> due = std::move(owned->task);

@@ -1,6 +1,8 @@
 // Time for the gRPC door, which has no shard: tasks run later, or soon, on gRPC's own threads.
 #pragma once
 
+#include <grpc/support/time.h>
+
 #include <chrono>
 #include <cstdint>
 
@@ -8,16 +10,23 @@
 
 namespace jangada::server::grpc_door {
 
-/// gRPC's deadlines are points of the wall clock.
-using TimePoint = std::chrono::system_clock::time_point;
+/// Of the monotonic clock: a wall clock that jumps ends no call and prolongs none.
+using TimePoint = std::chrono::steady_clock::time_point;
 
-inline TimePoint Now() { return std::chrono::system_clock::now(); }
+inline TimePoint Now() { return std::chrono::steady_clock::now(); }
 inline int64_t MicrosUntil(TimePoint then) {
   return std::chrono::duration_cast<std::chrono::microseconds>(then - Now()).count();
 }
 inline TimePoint AfterNow(int64_t micros) { return Now() + std::chrono::microseconds(micros); }
 inline int64_t WallNowMs() {
-  return std::chrono::duration_cast<std::chrono::milliseconds>(Now().time_since_epoch()).count();
+  using namespace std::chrono;
+  return duration_cast<milliseconds>(system_clock::now().time_since_epoch()).count();
+}
+
+/// What gRPC takes for a deadline; nothing in it depends on the wall clock either.
+inline gpr_timespec ToGrpc(TimePoint deadline) {
+  return gpr_time_add(gpr_now(GPR_CLOCK_MONOTONIC),
+                      gpr_time_from_micros(MicrosUntil(deadline), GPR_TIMESPAN));
 }
 
 /// Runs `task` on a thread of gRPC, no earlier than `delay_us` from now. Cannot be called off: for

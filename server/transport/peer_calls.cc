@@ -34,8 +34,9 @@ void PeerCalls::Ask(std::shared_ptr<v1::Peer::Stub> stub, NodeId to, PeerCall ca
   pending->done = std::move(done);
   pending->to = to;
   pending->stub = std::move(stub);
-  pending->client_context.set_deadline(std::chrono::system_clock::now() +
-                                       std::chrono::microseconds(timeout_us));
+  // Of the monotonic clock: a wall clock that jumps must not end it, nor keep it open.
+  pending->client_context.set_deadline(
+      gpr_time_add(gpr_now(GPR_CLOCK_MONOTONIC), gpr_time_from_micros(timeout_us, GPR_TIMESPAN)));
   wire::EncodeIdentity(context_.identity(), pending->question.mutable_from());
   pending->question.set_to(to.value());
   pending->question.set_method(std::move(call.method));
