@@ -20,6 +20,7 @@ packages=(
   libgtest-dev libgmock-dev python3                                       # tests
   kcat                                                                    # tests with a stock Kafka client
   e2fsprogs xfsprogs mount procps iproute2                                # crash tests, cluster.sh
+  nftables strace libfaketime                                             # chaos.sh
 )
 check_only=false
 for argument in "$@"; do

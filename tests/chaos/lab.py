@@ -1,0 +1,337 @@
+"""The lab: real jangada-server processes, each in a namespace and on a disk of its own, and the workload that writes and
+reads while nemeses (faults.py) strike. Whatever the lab made is gone after `close`, also after an exception.
+"""
+
+import os
+import pathlib
+import random
+import shutil
+import signal
+import subprocess
+import threading
+import time
+
+from disk import Disk
+from network import CLIENTS, PROXY_BASE, PROXY_MARK, PEER_PORT, Network
+
+ROOT = pathlib.Path(__file__).resolve().parents[2]
+BIN = pathlib.Path(os.environ.get("JANGADA_BIN", ROOT / "build" / "release" / "bin"))
+NAMESPACES = "jangada-lab"  # then the lab's process id
+TOPIC = "chaos"
+REPLICAS = 3
+FAKETIME = pathlib.Path("/usr/lib/x86_64-linux-gnu/faketime/libfaketimeMT.so.1")
+SERVE_SECONDS = 60
+WHOLE_SECONDS = 120
+
+
+class LabError(Exception):
+    """The lab, or what runs in it, does not do what it must; the sentence says what."""
+
+
+def remove_leftovers(folder):
+    """What a lab that was killed could not take down itself: its namespaces, with whatever runs in them, and mounts."""
+    for line in subprocess.run(["ip", "netns", "list"], capture_output=True, text=True).stdout.splitlines():
+        name = line.split()[0]
+        owner = name.removeprefix(NAMESPACES).partition("-")[0]
+        if not name.startswith(NAMESPACES) or not owner.isdigit() or pathlib.Path(f"/proc/{owner}").exists():
+            continue
+        for pid in subprocess.run(["ip", "netns", "pids", name], capture_output=True, text=True).stdout.split():
+            os.kill(int(pid), signal.SIGKILL)
+        subprocess.run(["ip", "netns", "del", name])
+    for line in pathlib.Path("/proc/mounts").read_text().splitlines():
+        if line.split()[1].startswith(f"{folder}/"):
+            subprocess.run(["umount", "-l", line.split()[1]])
+
+
+def retry(command, seconds=SERVE_SECONDS):
+    """An election may be under way, or the last change not yet through."""
+    deadline = time.monotonic() + seconds
+    while True:
+        try:
+            return command()
+        except LabError:
+            if time.monotonic() > deadline:
+                raise
+            time.sleep(0.5)
+
+
+class Node:
+    def __init__(self, number, folder, disk):
+        self.number = number
+        self.folder = folder
+        self.disk = disk
+        self.process = None
+        self.in_use = threading.Lock()  # by the fault that stops or starts it
+        self.expected_end = False       # a fault ends it, or it must end by itself
+        self.clock = folder / "clock"
+        self.clock.write_text("+0")
+
+    @property
+    def log(self):
+        return self.folder / "log"
+
+    def running(self):
+        return self.process is not None and self.process.poll() is None
+
+    def last_line(self):
+        lines = self.log.read_text(errors="replace").splitlines() if self.log.exists() else []
+        return lines[-1] if lines else "(no line in its log)"
+
+
+class Workload:
+    """chaos_client, steered through its stdin; its progress is kept for the figures."""
+
+    def __init__(self, words, errors):
+        self.progress = []  # (monotonic s, sent, acked, failed, unknown, polled)
+        self.answers = []
+        self.arrived = threading.Condition()
+        self.errors = open(errors, "wb")
+        self.process = subprocess.Popen(words, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=self.errors, text=True)
+        self.thread = threading.Thread(target=self._read, daemon=True)
+        self.thread.start()
+
+    def _read(self):
+        for line in self.process.stdout:
+            words = line.split()
+            with self.arrived:
+                if words[0] == "progress":
+                    numbers = [int(word) for word in words[1:]]
+                    self.progress.append((numbers[0] / 1000, *numbers[1:]))
+                else:
+                    self.answers.append(line.strip())
+                self.arrived.notify_all()
+
+    def acked(self):
+        return self.progress[-1][2] if self.progress else 0
+
+    def ask(self, command, seconds):
+        with self.arrived:
+            self.answers.clear()
+            try:
+                self.process.stdin.write(command + "\n")
+                self.process.stdin.flush()
+            except (BrokenPipeError, ValueError):
+                raise LabError("the workload ended before its time") from None
+            if not self.arrived.wait_for(lambda: self.answers, seconds):
+                return ""
+            return self.answers[-1]
+
+    def finish(self, seconds):
+        """Its exit code: 0 finished, 1 the cluster did not answer, 3 a consumer was given what no log can hold."""
+        try:
+            self.process.stdin.write("finish\n")
+            self.process.stdin.close()
+        except (BrokenPipeError, ValueError):
+            pass
+        try:
+            code = self.process.wait(seconds)
+        except subprocess.TimeoutExpired:
+            self.process.kill()
+            self.process.wait()
+            return 1
+        self.thread.join(5)
+        return code
+
+    def close(self):
+        if self.process.poll() is None:
+            self.process.kill()
+            self.process.wait()
+        self.errors.close()
+
+
+class Lab:
+    def __init__(self, folder, nodes, seed, faults, partitions=6, rate=500, say=print):
+        self.folder = pathlib.Path(folder)
+        self.seed = seed
+        self.faults = faults
+        self.partitions = partitions
+        self.rate = rate
+        self.say = say
+        self.chance = random.Random(seed)
+        self.network = None
+        self.nodes = {}
+        self.proxies = {}
+        self.workload = None
+        self.helpers = []  # processes that a fault may have left behind
+        self.losing_data = threading.Lock()  # at most one node at a time has lost what was synced
+        try:
+            self._make(nodes)
+        except BaseException:
+            self.close()
+            raise
+
+    # ---- making ----
+
+    def _make(self, count):
+        remove_leftovers(self.folder)
+        shutil.rmtree(self.folder, ignore_errors=True)
+        self.folder.mkdir(parents=True)
+        self.network = Network(f"{NAMESPACES}{os.getpid()}", count)
+        for number in range(1, count + 1):
+            folder = self.folder / f"node-{number}"
+            folder.mkdir()
+            self.nodes[number] = Node(number, folder, Disk(folder))
+        if "tcp" in self.faults:
+            self._start_proxies()
+        for number in self.nodes:
+            self.start(number, wait=False)
+        for number in self.nodes:
+            self.wait_serving(number)
+        # A node serves before it has heard of every other one.
+        retry(lambda: self.run_command("topic", "create", TOPIC, "--partitions", str(self.partitions),
+                                       "--replicas", str(REPLICAS)))
+        self.workload = Workload(
+            [*self.network.inside(CLIENTS), BIN / "chaos_client", "-b", self.addresses(), "--topic", TOPIC,
+             "--partitions", str(self.partitions), "--history", self.history, "--rate", str(self.rate),
+             "--seed", str(self.seed)],
+            self.folder / "workload.errors")
+
+    def _start_proxies(self):
+        for number in self.nodes:
+            routes = [f"{PROXY_BASE + peer}={self.network.address(peer)}:{PEER_PORT}"
+                      for peer in self.nodes if peer != number]
+            proxy = subprocess.Popen(
+                [*self.network.inside(number), "python3", pathlib.Path(__file__).parent / "proxy.py",
+                 "--mark", str(PROXY_MARK), "--seed", str(self.seed + number), *routes],
+                stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=open(self.folder / f"proxy-{number}.errors", "wb"),
+                text=True)
+            self.proxies[number] = proxy
+            if proxy.stdout.readline() != "ready\n":
+                raise LabError(f"the proxy of node {number} did not start")
+        self.network.lead_through_proxies()
+
+    @property
+    def history(self):
+        return self.folder / "history.edn"
+
+    def address(self, number):
+        return f"{self.network.address(number)}:7092"
+
+    def addresses(self):
+        return ",".join(self.address(number) for number in self.nodes)
+
+    # ---- nodes ----
+
+    def start(self, number, wait=True):
+        node = self.nodes[number]
+        host = self.network.address(number)
+        founders = ",".join(f"{peer}@{self.network.address(peer)}:{PEER_PORT}" for peer in self.nodes)
+        settings = [f"data_dir={node.disk.data}", f"node.id={number}", f"cluster.founders={founders}",
+                    f"grpc.listen={host}:7092", f"peer.listen={host}:{PEER_PORT}", f"kafka.listen={host}:9092",
+                    f"http.listen={host}:8092", "storage.checkpoint_bytes=1048576"]
+        words = [word for setting in settings for word in ("--set", setting)]
+        environment = dict(os.environ)
+        if "clock" in self.faults:
+            environment.update(LD_PRELOAD=str(FAKETIME), FAKETIME_TIMESTAMP_FILE=str(node.clock),
+                               FAKETIME_DONT_FAKE_MONOTONIC="1", FAKETIME_CACHE_DURATION="1")
+        with open(node.log, "ab") as log:
+            node.process = subprocess.Popen([*self.network.inside(number), BIN / "jangada-server", *words],
+                                            stdin=subprocess.DEVNULL, stdout=log, stderr=log, env=environment)
+        node.expected_end = False
+        if wait:
+            self.wait_serving(number)
+
+    def wait_serving(self, number, seconds=SERVE_SECONDS):
+        """Until it answers clients and knows the controller."""
+        deadline = time.monotonic() + seconds
+        while True:
+            node = self.nodes[number]
+            if not node.running():
+                raise LabError(f"node {number} ended while starting: {node.last_line()}")
+            result = self.run_command("--timeout", "2", "cluster", "status", node=number, check=False, timeout=10)
+            if result.returncode == 0:
+                return
+            if time.monotonic() > deadline:
+                raise LabError(f"node {number} does not serve after {seconds} s: {result.stderr.strip()}")
+            time.sleep(0.1)
+
+    def signal(self, number, what):
+        self.nodes[number].process.send_signal(what)
+
+    def kill(self, number):
+        node = self.nodes[number]
+        node.expected_end = True
+        if node.running():
+            node.process.kill()
+        node.process.wait()
+
+    def stop(self, number, seconds=30):
+        """SIGTERM, and waits for the clean end."""
+        node = self.nodes[number]
+        node.expected_end = True
+        node.process.terminate()
+        try:
+            code = node.process.wait(seconds)
+        except subprocess.TimeoutExpired:
+            raise LabError(f"node {number} did not end within {seconds} s of SIGTERM") from None
+        if code != 0:
+            raise LabError(f"node {number} ended with {code} after SIGTERM: {node.last_line()}")
+
+    def unexpected_ends(self):
+        return [f"node {node.number} ended by itself with {node.process.poll()}: {node.last_line()}"
+                for node in self.nodes.values() if not node.running() and not node.expected_end]
+
+    # ---- what the cluster says ----
+
+    def run_command(self, *words, node=None, check=True, timeout=30):
+        bootstrap = self.address(node) if node else self.addresses()
+        result = subprocess.run([*self.network.inside(CLIENTS), BIN / "jangada", "-b", bootstrap, *words],
+                                capture_output=True, text=True, timeout=timeout)
+        if check and result.returncode != 0:
+            raise LabError(f"jangada {' '.join(words)}: {result.stderr.strip()}")
+        return result
+
+    def why_not_whole(self):
+        """Why not every replica has what its leader has; empty: they have."""
+        answer = self.workload.ask("whole", 10)
+        if answer == "whole yes":
+            return ""
+        return answer.removeprefix("whole no: ") or "no answer"
+
+    def wait_whole(self, seconds=WHOLE_SECONDS):
+        deadline = time.monotonic() + seconds
+        while why := self.why_not_whole():
+            if time.monotonic() > deadline:
+                raise LabError(f"the cluster is not whole {seconds} s after the faults ended: {why}")
+            time.sleep(0.2)
+
+    def tell_proxy(self, number, command):
+        proxy = self.proxies[number]
+        proxy.stdin.write(command + "\n")
+        proxy.stdin.flush()
+        if proxy.stdout.readline() != "done\n":
+            raise LabError(f"the proxy of node {number} ended")
+
+    # ---- the end ----
+
+    def heal(self):
+        """Whatever a fault may have left behind: everything connected, running, with room."""
+        self.network.heal()
+        for number in self.proxies:
+            self.tell_proxy(number, "clear")
+        for helper in self.helpers:
+            if helper.poll() is None:
+                helper.send_signal(signal.SIGINT)
+                helper.wait()
+        for number, node in self.nodes.items():
+            node.clock.write_text("+0")
+            node.disk.drain()
+            if node.running():
+                node.process.send_signal(signal.SIGCONT)
+            elif node.expected_end:
+                self.start(number, wait=False)
+
+    def close(self):
+        if self.workload is not None:
+            self.workload.close()
+        processes = [node.process for node in self.nodes.values()] + self.helpers + list(self.proxies.values())
+        for process in processes:
+            if process is not None and process.poll() is None:
+                process.kill()
+        for process in processes:
+            if process is not None:
+                process.wait()
+        for node in self.nodes.values():
+            node.disk.close()
+        if self.network is not None:
+            self.network.close()
