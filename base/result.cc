@@ -33,4 +33,9 @@ const char* ErrorCodeName(ErrorCode code) {
 
 std::ostream& operator<<(std::ostream& out, ErrorCode code) { return out << ErrorCodeName(code); }
 
+namespace internal {
+
+void Misused(const std::string& what) { CHECK_MSG(false, what); }
+
+}  // namespace internal
 }  // namespace jangada

@@ -1,4 +1,4 @@
-#include "client/client.h"
+#include "jangada/client.h"
 
 #include <algorithm>
 #include <charconv>
@@ -20,6 +20,11 @@ bool IsHostPort(const std::string& address) {
   uint16_t port = 0;
   const auto [stopped, error] = std::from_chars(from, end, port);
   return error == std::errc() && stopped == end && port > 0;
+}
+
+Error NoAddress(const std::string& address) {
+  return {ErrorCode::kInvalidArgument,
+          "'" + address + "' is no address of a node; give host:port, such as 127.0.0.1:7092"};
 }
 
 /// What making a thing answers when an earlier try of it, of unknown fate, was carried out.
@@ -118,11 +123,7 @@ Result<std::unique_ptr<Client>> Client::Make(ClientOptions options) {
     return Error{ErrorCode::kInvalidArgument, "no node is named; give one as host:port"};
   }
   for (const std::string& address : options.bootstrap) {
-    if (!IsHostPort(address)) {
-      return Error{
-          ErrorCode::kInvalidArgument,
-          "'" + address + "' is no address of a node; give host:port, such as 127.0.0.1:7092"};
-    }
+    if (!IsHostPort(address)) return NoAddress(address);
   }
   return std::unique_ptr<Client>(new Client(std::move(options)));
 }
@@ -150,6 +151,21 @@ Result<std::vector<OffsetAnswer>> Client::ListOffsets(std::vector<OffsetQuery> q
                              });
   };
   return Ask<Offsets>(*core_, {timeout_ms, core_->options.try_timeout_ms}, attempt);
+}
+
+Result<std::map<TopicPartition, int64_t>> Client::EndOffsets(const std::string& topic,
+                                                             int64_t timeout_ms) {
+  const int64_t deadline_us = core_->loop.NowUs() + timeout_ms * 1000;
+  TRY_ASSIGN(const TopicsView view, DescribeTopics({topic}, timeout_ms));
+  std::vector<OffsetQuery> queries;
+  for (size_t i = 0; !view.topics.empty() && i < view.topics.front().partitions.size(); ++i) {
+    queries.push_back({.where = {topic, static_cast<int32_t>(i)}, .at = OffsetQuery::At::kLatest});
+  }
+  const int64_t left_ms = std::max<int64_t>(1, (deadline_us - core_->loop.NowUs()) / 1000);
+  TRY_ASSIGN(const auto answers, ListOffsets(queries, left_ms));
+  std::map<TopicPartition, int64_t> ends;
+  for (size_t i = 0; i < queries.size(); ++i) ends[queries[i].where] = answers[i].offset;
+  return ends;
 }
 
 Result<std::string> Client::CreateTopic(NewTopic topic, int64_t timeout_ms) {
@@ -331,6 +347,14 @@ Result<ConfigView> Client::DescribeConfig(int32_t node, int64_t timeout_ms) {
                              [this](const std::string& at, int64_t try_ms, Done<ConfigView> done) {
                                core_->wire->DescribeConfig(at, try_ms, std::move(done));
                              });
+}
+
+Result<bool> Client::IsServing(const std::string& address, int64_t timeout_ms) {
+  if (!IsHostPort(address)) return NoAddress(address);
+  return AskOnce<bool>(*core_, address, timeout_ms,
+                       [this](const std::string& at, int64_t try_ms, Done<bool> done) {
+                         core_->wire->CheckHealth(at, try_ms, std::move(done));
+                       });
 }
 
 }  // namespace jangada::client

@@ -7,8 +7,8 @@
 #include "client/event_loop.h"
 #include "client/metadata.h"
 #include "client/node_ring.h"
-#include "client/options.h"
 #include "client/wire.h"
+#include "jangada/options.h"
 
 namespace jangada::client {
 

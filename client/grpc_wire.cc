@@ -1,4 +1,8 @@
 // Wire over gRPC: each call fills a request, starts it, and turns the answer into plain C++.
+#include <google/protobuf/empty.pb.h>
+#include <google/protobuf/wrappers.pb.h>
+#include <grpcpp/generic/generic_stub.h>
+
 #include <algorithm>
 #include <functional>
 #include <utility>
@@ -389,6 +393,21 @@ class GrpcWire final : public Wire {
                      [](const v1::DescribeConfigResponse& response) { return ToView(response); });
   }
 
+  /// grpc.health.v1.Health/Check, without code generated from its .proto file: the request is empty
+  /// for the whole server, the answer has a number in field 1.
+  void CheckHealth(const std::string& node, int64_t timeout_ms, Done<bool> done) override {
+    auto call = NewCall<google::protobuf::Empty, google::protobuf::Int32Value>(node, timeout_ms,
+                                                                               std::move(done));
+    calls_.Add(&call->context, call);
+    grpc::TemplatedGenericStub<google::protobuf::Empty, google::protobuf::Int32Value> stub(
+        channels_.To(node));
+    stub.UnaryCall(&call->context, "/grpc.health.v1.Health/Check", {}, &call->request,
+                   &call->response, [this, call = call.get()](const grpc::Status& status) {
+                     constexpr int32_t kServing = 1;
+                     Finish(call, status, call->response.value() == kServing);
+                   });
+  }
+
  private:
   template <class Request, class Response, class T>
   std::shared_ptr<Call<Request, Response, T>> NewCall(const std::string& node, int64_t timeout_ms,
@@ -409,16 +428,21 @@ class GrpcWire final : public Wire {
              Convert convert) {
     calls_.Add(&call->context, call);
     const auto stub = Service::NewStub(channels_.To(call->node));
-    (stub->async()->*method)(
-        &call->context, &call->request, &call->response,
-        [this, call = call.get(), convert](const grpc::Status& status) {
-          Reply<T> reply = status.ok() ? Reply<T>(convert(call->response))
-                                       : Reply<T>(FailureOf(status, call->node));
-          events_.Post([done = std::move(call->done), reply = std::move(reply)]() mutable {
-            done(std::move(reply));
-          });
-          calls_.Remove(&call->context);  // after this the Wire may go
-        });
+    (stub->async()->*method)(&call->context, &call->request, &call->response,
+                             [this, call = call.get(), convert](const grpc::Status& status) {
+                               Finish(call, status, status.ok() ? T(convert(call->response)) : T());
+                             });
+  }
+
+  /// On gRPC's thread, once.
+  template <class Request, class Response, class T>
+  void Finish(Call<Request, Response, T>* call, const grpc::Status& status, T value) {
+    Reply<T> reply =
+        status.ok() ? Reply<T>(std::move(value)) : Reply<T>(FailureOf(status, call->node));
+    events_.Post([done = std::move(call->done), reply = std::move(reply)]() mutable {
+      done(std::move(reply));
+    });
+    calls_.Remove(&call->context);  // after this the Wire may go
   }
 
   Executor& events_;

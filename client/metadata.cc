@@ -30,6 +30,16 @@ std::string Metadata::LeaderOf(const TopicPartition& where) const {
   return partition < leaders.size() ? leaders[partition] : std::string();
 }
 
+int64_t Metadata::AsOfUs(const std::string& topic) const {
+  const auto it = topics_.find(topic);
+  return it == topics_.end() ? 0 : it->second.as_of_us;
+}
+
+std::string Metadata::TopicId(const std::string& topic) const {
+  const auto it = topics_.find(topic);
+  return it == topics_.end() ? std::string() : it->second.id;
+}
+
 int64_t Metadata::UnknownSinceUs(const std::string& topic) const {
   const auto it = topics_.find(topic);
   return it == topics_.end() ? 0 : it->second.unknown_since_us;
@@ -50,6 +60,23 @@ void Metadata::Want(const std::string& name) {
     Ask(name);
   });
   topic.backoff_us = std::min(topic.backoff_us * 2, options_.max_retry_backoff_ms * 1000);
+}
+
+void Metadata::Follow(const std::string& name) {
+  if (topics_[name].followers++ == 0) RefreshLater(name);
+}
+
+void Metadata::Unfollow(const std::string& name) {
+  Topic& topic = topics_[name];
+  if (--topic.followers == 0) loop_.Cancel(topic.refresh);
+}
+
+void Metadata::RefreshLater(const std::string& name) {
+  topics_[name].refresh = loop_.After(options_.metadata_refresh_ms * 1000, [this, name] {
+    const Topic& topic = topics_[name];
+    if (!topic.asking && topic.timer == 0) Ask(name);
+    RefreshLater(name);
+  });
 }
 
 void Metadata::Ask(const std::string& name) {
@@ -94,6 +121,8 @@ void Metadata::Adopt(Topic* topic, const TopicsView& view) {
   if (view.topics.empty()) return;
   topic->known = true;
   topic->unknown_since_us = 0;
+  topic->id = view.topics.front().id;
+  topic->as_of_us = topic->asked_at_us;
   topic->leaders.clear();
   for (const TopicView::Partition& partition : view.topics.front().partitions) {
     const auto leader = addresses.find(partition.leader);

@@ -25,12 +25,12 @@ bool PartitionQueue::HasRoomFor(size_t charged_bytes) const {
 }
 
 void PartitionQueue::Add(const storage::Record& record, size_t charged_bytes, DeliveryCallback done,
-                         int64_t now_us) {
+                         int64_t now_us, int64_t expires_us) {
   if (has_open_batch() && !HasRoomFor(charged_bytes)) Encode(&batches_.back());
   if (!has_open_batch()) {
     Batch& batch = batches_.emplace_back(options_.compression);
     batch.opened_us = now_us;
-    batch.expires_us = now_us + options_.delivery_timeout_ms * 1000;
+    batch.expires_us = expires_us;
   }
   Batch& batch = batches_.back();
   batch.builder.Add(record);
@@ -81,7 +81,7 @@ bool PartitionQueue::ReadyToSend(const Batch& batch, int64_t now_us) const {
 }
 
 std::optional<PartitionQueue::Try> PartitionQueue::Next(int64_t now_us) {
-  const int max_in_flight = options_.idempotent ? kMaxInFlightPerPartition : 1;
+  const int max_in_flight = options_.idempotent ? options_.max_in_flight : 1;
   if (draining_ || needs_identity() || in_flight_ >= max_in_flight || now_us < retry_at_us_) {
     return std::nullopt;
   }

@@ -20,15 +20,15 @@
 #include "base/bytes.h"
 #include "base/callback.h"
 #include "base/result.h"
-#include "client/options.h"
 #include "client/wire.h"
+#include "jangada/options.h"
 #include "storage/record_batch.h"
 
 namespace jangada::client {
 
 /// The broker remembers so many batches per producer and partition: more under way could not be
 /// told apart.
-inline constexpr int kMaxInFlightPerPartition = 5;
+inline constexpr int kMostInFlightPerPartition = 5;
 
 /// Called once per record with the record's offset. -1: written, at an offset that the log no
 /// longer knows.
@@ -39,8 +39,9 @@ class PartitionQueue {
   explicit PartitionQueue(const ProducerOptions& options) : options_(options) {}
 
   // ---- in ----
+  /// A batch expires with its first record.
   void Add(const storage::Record& record, size_t charged_bytes, DeliveryCallback done,
-           int64_t now_us);
+           int64_t now_us, int64_t expires_us);
   /// The open batch need not wait for more.
   void Flush();
   void SetIdentity(const ProducerIdentity& identity);

@@ -1,18 +1,18 @@
-#include "client/producer.h"
+#include "jangada/producer.h"
 
 #include <algorithm>
-#include <chrono>
-#include <condition_variable>
+#include <atomic>
 #include <deque>
-#include <mutex>
 #include <utility>
 #include <vector>
 
+#include "base/check.h"
 #include "base/murmur2.h"
-#include "client/client.h"
 #include "client/core.h"
+#include "client/intake.h"
 #include "client/partition_queue.h"
 #include "client/produce_lanes.h"
+#include "jangada/client.h"
 
 namespace jangada::client {
 namespace {
@@ -24,10 +24,10 @@ constexpr int64_t kUnknownTopicGraceUs = 1'000'000;
 /// What a request has beside its batch: names and numbers.
 constexpr size_t kRequestOverhead = 4 << 10;
 
-size_t ChargeFor(const storage::Record& record) {
+size_t ChargeFor(const Record& record) {
   size_t bytes = kRecordOverhead + record.key.value_or("").size();
   if (record.value.has_value()) bytes += record.value->size();
-  for (const storage::Header& header : record.headers) {
+  for (const RecordHeader& header : record.headers) {
     bytes += header.key.size() + header.value.value_or("").size();
   }
   return bytes;
@@ -40,6 +40,8 @@ class Producer::Impl : public std::enable_shared_from_this<Producer::Impl> {
   Impl(Core& core, ProducerOptions options)
       : core_(core),
         options_(options),
+        options_are_good_(Check(options)),
+        intake_(options.buffer_bytes),
         lanes_(
             core.loop, *core.wire,
             {.on_answer = [this](
@@ -50,21 +52,16 @@ class Producer::Impl : public std::enable_shared_from_this<Producer::Impl> {
                  [this](const TopicPartition& where) { core_.metadata.Want(where.topic); }}) {}
 
   // ---- any thread ----
-  struct Pending {
-    std::string topic;
-    storage::Record record;
-    Callback<Result<Delivery>> done;
-    std::optional<int32_t> partition;
-    size_t charged_bytes = 0;
-    int64_t expires_us = 0;
-  };
-
-  void Submit(Pending pending);
+  Intake::Pending MakePending(const std::string& topic, Record record,
+                              Callback<Result<Delivery>> done, std::optional<int32_t> partition);
+  /// Takes it, or tells it why not.
+  void Submit(Intake::Pending pending);
+  /// False: there is no room, and `pending` is as it was.
+  bool TrySubmit(Intake::Pending* pending);
   bool Flush(int64_t timeout_ms);
-  int64_t under_way() {
-    const std::lock_guard lock(mutex_);
-    return under_way_;
-  }
+  void Shut() { intake_.Shut(); }
+  int64_t under_way() const { return intake_.under_way(); }
+  int64_t acknowledged_requests() const { return acknowledged_requests_.load(); }
 
   // ---- the loop ----
   void Open();
@@ -81,15 +78,18 @@ class Producer::Impl : public std::enable_shared_from_this<Producer::Impl> {
   };
   struct Topic {
     std::vector<std::unique_ptr<Partition>> partitions;
-    std::deque<Pending> waiting;  // until the number of partitions is known
-    size_t sticky = 0;            // where records without a key go at present
+    std::deque<Intake::Pending> waiting;  // until the number of partitions is known
+    size_t sticky = 0;                    // where records without a key go at present
   };
 
+  bool Admit(Intake::Pending* pending, int64_t wait_ms);
+  void Refuse(Intake::Pending pending, Error error);
   void TakeIn();
   void OnMetadata(const std::string& name);
   void PlaceWaiting(const std::string& name, Topic* topic);
-  void Place(Topic* topic, Pending pending);
-  Partition* Choose(Topic* topic, const Pending& pending);
+  bool MayBeNew(int32_t count, const Intake::Pending& pending) const;
+  void Place(Topic* topic, Intake::Pending pending);
+  Partition* Choose(Topic* topic, const Intake::Pending& pending);
   size_t NextSticky(const Topic& topic) const;
   void FailWaiting(Topic* topic, bool all, const Error& error);
   void Pump(Partition* partition);
@@ -97,18 +97,13 @@ class Producer::Impl : public std::enable_shared_from_this<Producer::Impl> {
   void OnAnswer(const TopicPartition& where, int64_t number, const Reply<ProduceAck>& reply);
   void GiveIdentity(Partition* partition);
   void OnIdentity(const std::string& node, const Reply<ProducerIdentity>& reply);
-  void Through(int64_t records, size_t charged_bytes);
 
   Core& core_;
   const ProducerOptions options_;
+  const Status options_are_good_;
 
-  // Shared, under mutex_.
-  std::mutex mutex_;
-  std::condition_variable room_;   // memory came free, or everything is through
-  std::vector<Pending> incoming_;  // from Submit to TakeIn
-  size_t buffered_bytes_ = 0;
-  int64_t under_way_ = 0;
-  bool flushing_ = false;
+  Intake intake_;
+  std::atomic<int64_t> acknowledged_requests_ = 0;
 
   // The loop's.
   std::map<std::string, Topic> topics_;
@@ -120,29 +115,59 @@ class Producer::Impl : public std::enable_shared_from_this<Producer::Impl> {
   ProduceLanes lanes_;
 };
 
-void Producer::Impl::Submit(Pending pending) {
-  bool wake = false;
-  {
-    std::unique_lock lock(mutex_);
-    if (!core_.loop.IsCurrent()) {  // a callback that sends must not wait for itself
-      room_.wait(lock, [&] {
-        return buffered_bytes_ == 0 ||
-               buffered_bytes_ + pending.charged_bytes <= options_.buffer_bytes;
-      });
-    }
-    buffered_bytes_ += pending.charged_bytes;
-    ++under_way_;
-    wake = incoming_.empty();
-    incoming_.push_back(std::move(pending));
+Intake::Pending Producer::Impl::MakePending(const std::string& topic, Record record,
+                                            Callback<Result<Delivery>> done,
+                                            std::optional<int32_t> partition) {
+  if (record.timestamp_ms <= 0) record.timestamp_ms = core_.loop.WallNowMs();
+  const size_t charged_bytes = ChargeFor(record);
+  return {.topic = topic,
+          .record = std::move(record),
+          .done = std::move(done),
+          .partition = partition,
+          .charged_bytes = charged_bytes,
+          .expires_us = core_.loop.NowUs() + options_.delivery_timeout_ms * 1000};
+}
+
+void Producer::Impl::Submit(Intake::Pending pending) {
+  if (Admit(&pending, options_.max_block_ms)) return;
+  Refuse(std::move(pending), {ErrorCode::kThrottled,
+                              "no room came free within " + std::to_string(options_.max_block_ms) +
+                                  " ms, for " + std::to_string(options_.buffer_bytes) +
+                                  " bytes wait for acknowledgement; this record was not sent"});
+}
+
+bool Producer::Impl::TrySubmit(Intake::Pending* pending) { return Admit(pending, 0); }
+
+/// False: there is no room, and `pending` is as it was.
+bool Producer::Impl::Admit(Intake::Pending* pending, int64_t wait_ms) {
+  if (!options_are_good_.ok()) {
+    Refuse(std::move(*pending), options_are_good_.error());
+    return true;
   }
-  if (wake) core_.loop.Post([self = shared_from_this()] { self->TakeIn(); });
+  // A callback that sends must not wait for itself.
+  const bool may_wait = wait_ms == 0 || !core_.loop.IsCurrent();
+  switch (may_wait ? intake_.Admit(pending, wait_ms) : intake_.AdmitAnyway(pending)) {
+    case Intake::Admission::kTaken: return true;
+    case Intake::Admission::kTakenFirst:
+      core_.loop.Post([self = shared_from_this()] { self->TakeIn(); });
+      return true;
+    case Intake::Admission::kClosed:
+      Refuse(std::move(*pending),
+             {ErrorCode::kShuttingDown, "the producer is closed; this record was not sent"});
+      return true;
+    case Intake::Admission::kNoRoom: return false;
+  }
+  return false;
+}
+
+void Producer::Impl::Refuse(Intake::Pending pending, Error error) {
+  core_.loop.Post([done = std::move(pending.done), error = std::move(error)]() mutable {
+    done(std::move(error));
+  });
 }
 
 bool Producer::Impl::Flush(int64_t timeout_ms) {
-  {
-    const std::lock_guard lock(mutex_);
-    flushing_ = true;
-  }
+  CHECK(!core_.loop.IsCurrent());
   core_.loop.Post([self = shared_from_this()] {
     for (auto& [name, topic] : self->topics_) {
       for (const auto& partition : topic.partitions) {
@@ -151,11 +176,7 @@ bool Producer::Impl::Flush(int64_t timeout_ms) {
       }
     }
   });
-  std::unique_lock lock(mutex_);
-  const bool done = room_.wait_for(lock, std::chrono::milliseconds(timeout_ms),
-                                   [this] { return under_way_ == 0; });
-  flushing_ = false;
-  return done;
+  return intake_.AwaitAllThrough(timeout_ms);
 }
 
 void Producer::Impl::Open() {
@@ -163,8 +184,10 @@ void Producer::Impl::Open() {
 }
 
 void Producer::Impl::Close() {
+  if (closed_) return;
   closed_ = true;
   core_.metadata.StopListening(listener_);
+  for (const auto& [name, topic] : topics_) core_.metadata.Unfollow(name);
   const Error error{ErrorCode::kShuttingDown,
                     "the producer was closed before the record was acknowledged"};
   TakeIn();
@@ -179,31 +202,27 @@ void Producer::Impl::Close() {
 }
 
 void Producer::Impl::TakeIn() {
-  std::vector<Pending> incoming;
-  bool flush = false;
-  {
-    const std::lock_guard lock(mutex_);
-    incoming.swap(incoming_);
-    flush = flushing_;
-  }
+  Intake::Taken taken = intake_.TakeAll();
   std::vector<std::string> touched;
-  for (Pending& pending : incoming) {
+  for (Intake::Pending& pending : taken.records) {
     if (pending.charged_bytes + kRequestOverhead > options_.max_request_bytes) {
       pending.done(Error{ErrorCode::kRecordTooLarge,
                          "the record has " + std::to_string(pending.charged_bytes) +
                              " bytes, more than a request of " +
                              std::to_string(options_.max_request_bytes) + " can carry"});
-      Through(1, pending.charged_bytes);
+      intake_.Through(1, pending.charged_bytes);
       continue;
     }
     if (touched.empty() || touched.back() != pending.topic) touched.push_back(pending.topic);
-    topics_[pending.topic].waiting.push_back(std::move(pending));
+    const auto [topic, is_new] = topics_.try_emplace(pending.topic);
+    if (is_new && !closed_) core_.metadata.Follow(pending.topic);
+    topic->second.waiting.push_back(std::move(pending));
   }
   for (const std::string& name : touched) {
     Topic& topic = topics_[name];
     PlaceWaiting(name, &topic);
     for (const auto& partition : topic.partitions) {
-      if (flush) partition->queue.Flush();
+      if (taken.in_a_hurry) partition->queue.Flush();
       if (!closed_ && !partition->queue.empty()) Pump(partition.get());
     }
   }
@@ -228,10 +247,16 @@ void Producer::Impl::PlaceWaiting(const std::string& name, Topic* topic) {
     for (auto i = static_cast<int32_t>(topic->partitions.size()); i < *count; ++i) {
       topic->partitions.push_back(std::make_unique<Partition>(TopicPartition{name, i}, options_));
     }
-    std::deque<Pending> waiting;
+    std::deque<Intake::Pending> waiting;
     waiting.swap(topic->waiting);
-    for (Pending& pending : waiting) Place(topic, std::move(pending));
-    return;
+    for (Intake::Pending& pending : waiting) {
+      if (MayBeNew(*count, pending)) {
+        topic->waiting.push_back(std::move(pending));
+      } else {
+        Place(topic, std::move(pending));
+      }
+    }
+    if (topic->waiting.empty()) return;
   }
   const int64_t unknown_since_us = core_.metadata.UnknownSinceUs(name);
   if (unknown_since_us != 0 && core_.loop.NowUs() - unknown_since_us > kUnknownTopicGraceUs) {
@@ -245,13 +270,19 @@ void Producer::Impl::PlaceWaiting(const std::string& name, Topic* topic) {
   if (!topic->waiting.empty()) core_.metadata.Want(name);
 }
 
+/// A partition that we know nothing of may have been made since we last asked.
+bool Producer::Impl::MayBeNew(int32_t count, const Intake::Pending& pending) const {
+  const int64_t sent_us = pending.expires_us - options_.delivery_timeout_ms * 1000;
+  return pending.partition.value_or(0) >= count && core_.metadata.AsOfUs(pending.topic) < sent_us;
+}
+
 void Producer::Impl::FailWaiting(Topic* topic, bool all, const Error& error) {
   const int64_t now_us = core_.loop.NowUs();
   while (!topic->waiting.empty() && (all || topic->waiting.front().expires_us <= now_us)) {
-    Pending failed = std::move(topic->waiting.front());
+    Intake::Pending failed = std::move(topic->waiting.front());
     topic->waiting.pop_front();
     failed.done(error);
-    Through(1, failed.charged_bytes);
+    intake_.Through(1, failed.charged_bytes);
   }
 }
 
@@ -266,7 +297,7 @@ size_t Producer::Impl::NextSticky(const Topic& topic) const {
   return (topic.sticky + 1) % count;
 }
 
-Producer::Impl::Partition* Producer::Impl::Choose(Topic* topic, const Pending& pending) {
+Producer::Impl::Partition* Producer::Impl::Choose(Topic* topic, const Intake::Pending& pending) {
   const auto count = static_cast<int32_t>(topic->partitions.size());
   if (pending.partition.has_value()) {
     if (*pending.partition < 0 || *pending.partition >= count) return nullptr;
@@ -282,14 +313,14 @@ Producer::Impl::Partition* Producer::Impl::Choose(Topic* topic, const Pending& p
   return topic->partitions[topic->sticky].get();
 }
 
-void Producer::Impl::Place(Topic* topic, Pending pending) {
+void Producer::Impl::Place(Topic* topic, Intake::Pending pending) {
   Partition* partition = Choose(topic, pending);
   if (partition == nullptr) {
     pending.done(Error{ErrorCode::kUnknownTopic, "topic '" + pending.topic + "' has no partition " +
                                                      std::to_string(*pending.partition) +
                                                      "; they count from 0 to " +
                                                      std::to_string(topic->partitions.size() - 1)});
-    Through(1, pending.charged_bytes);
+    intake_.Through(1, pending.charged_bytes);
     return;
   }
   partition->queue.Add(
@@ -302,7 +333,7 @@ void Producer::Impl::Place(Topic* topic, Pending pending) {
           done(offset.error());
         }
       },
-      core_.loop.NowUs());
+      core_.loop.NowUs(), pending.expires_us);
 }
 
 void Producer::Impl::Pump(Partition* partition) {
@@ -332,6 +363,7 @@ void Producer::Impl::Pump(Partition* partition) {
 
 void Producer::Impl::Deliver(Partition* partition) {
   for (PartitionQueue::Finished& finished : partition->queue.TakeFinished()) {
+    if (finished.base_offset.ok()) ++acknowledged_requests_;
     int64_t index = 0;
     for (DeliveryCallback& done : finished.callbacks) {
       if (!finished.base_offset.ok()) {
@@ -341,7 +373,7 @@ void Producer::Impl::Deliver(Partition* partition) {
       }
       ++index;
     }
-    Through(index, finished.charged_bytes);
+    intake_.Through(index, finished.charged_bytes);
   }
 }
 
@@ -408,41 +440,57 @@ void Producer::Impl::OnIdentity(const std::string& node, const Reply<ProducerIde
   });
 }
 
-void Producer::Impl::Through(int64_t records, size_t charged_bytes) {
-  const std::lock_guard lock(mutex_);
-  under_way_ -= records;
-  buffered_bytes_ -= charged_bytes;
-  room_.notify_all();
-}
-
 Producer::Producer(Client& client, ProducerOptions options)
-    : loop_(client.core().loop),
-      delivery_timeout_us_(options.delivery_timeout_ms * 1000),
-      impl_(std::make_shared<Impl>(client.core(), options)) {
+    : loop_(client.core().loop), impl_(std::make_shared<Impl>(client.core(), options)) {
   loop_.RunAndWait([this] { impl_->Open(); });
 }
 
 Producer::~Producer() {
+  impl_->Shut();
   loop_.RunAndWait([this] {
     impl_->Close();
     impl_.reset();  // its streams and timers belong to the loop
   });
 }
 
-void Producer::Send(const std::string& topic, storage::Record record,
-                    Callback<Result<Delivery>> done, std::optional<int32_t> partition) {
-  if (record.timestamp_ms <= 0) record.timestamp_ms = loop_.WallNowMs();
-  const size_t charged_bytes = ChargeFor(record);
-  impl_->Submit({.topic = topic,
-                 .record = std::move(record),
-                 .done = std::move(done),
-                 .partition = partition,
-                 .charged_bytes = charged_bytes,
-                 .expires_us = loop_.NowUs() + delivery_timeout_us_});
+void Producer::Send(const std::string& topic, Record record, Callback<Result<Delivery>> done,
+                    std::optional<int32_t> partition) {
+  impl_->Submit(impl_->MakePending(topic, std::move(record), std::move(done), partition));
+}
+
+std::future<Result<Delivery>> Producer::Send(const std::string& topic, Record record,
+                                             std::optional<int32_t> partition) {
+  std::promise<Result<Delivery>> promise;
+  auto future = promise.get_future();
+  Send(
+      topic, std::move(record),
+      [promise = std::move(promise)](Result<Delivery> delivery) mutable {
+        promise.set_value(std::move(delivery));
+      },
+      partition);
+  return future;
+}
+
+bool Producer::TrySend(const std::string& topic, Record&& record, Callback<Result<Delivery>>&& done,
+                       std::optional<int32_t> partition) {
+  auto pending = impl_->MakePending(topic, std::move(record), std::move(done), partition);
+  if (impl_->TrySubmit(&pending)) return true;
+  record = std::move(pending.record);
+  done = std::move(pending.done);
+  return false;
 }
 
 bool Producer::Flush(int64_t timeout_ms) { return impl_->Flush(timeout_ms); }
 
+bool Producer::Close(int64_t timeout_ms) {
+  impl_->Shut();
+  const bool through = impl_->Flush(timeout_ms);
+  loop_.RunAndWait([this] { impl_->Close(); });
+  return through;
+}
+
 int64_t Producer::under_way() const { return impl_->under_way(); }
+
+int64_t Producer::acknowledged_requests() const { return impl_->acknowledged_requests(); }
 
 }  // namespace jangada::client

@@ -15,13 +15,16 @@
 
 #include "base/bytes.h"
 #include "base/result.h"
+#include "jangada/record.h"
 
 namespace jangada::storage {
 
 inline constexpr size_t kBatchHeaderSize = 61;
 inline constexpr int64_t kNoProducerId = -1;
 
-enum class Compression : uint8_t { kNone = 0, kGzip = 1, kSnappy = 2, kLz4 = 3, kZstd = 4 };
+using jangada::Compression;
+using jangada::Record;
+using Header = jangada::RecordHeader;
 
 /// The 61 bytes before the records.
 struct BatchHeader {
@@ -44,21 +47,6 @@ struct BatchHeader {
   bool log_append_time() const { return (attributes & 8) != 0; }
   bool transactional() const { return (attributes & 16) != 0; }
   bool control() const { return (attributes & 32) != 0; }
-};
-
-struct Header {
-  std::string key;
-  std::optional<std::string> value;
-  friend bool operator==(const Header&, const Header&) = default;
-};
-
-struct Record {
-  int64_t offset = 0;
-  int64_t timestamp_ms = 0;
-  std::optional<std::string> key;
-  std::optional<std::string> value;  // nullopt: a tombstone
-  std::vector<Header> headers;
-  friend bool operator==(const Record&, const Record&) = default;
 };
 
 /// The header fields, unchecked beyond "61 bytes are there". kCorruptRecord if they are not.

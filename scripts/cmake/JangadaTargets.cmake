@@ -17,7 +17,7 @@ add_library(jangada_options INTERFACE)
 target_compile_options(jangada_options INTERFACE
   -Wall -Wextra -Wpedantic -Wno-unused-parameter
   -Wno-missing-field-initializers -Werror -g1)
-target_include_directories(jangada_options INTERFACE ${CMAKE_SOURCE_DIR})
+target_include_directories(jangada_options INTERFACE ${CMAKE_SOURCE_DIR} ${CMAKE_SOURCE_DIR}/include)
 # How much longer a test may take than jangada_test says: one place for all of them.
 set(JANGADA_TIMEOUT_FACTOR 1)
 if(JANGADA_ASAN OR JANGADA_TSAN)
@@ -46,7 +46,7 @@ function(jangada_library name)
   cmake_parse_arguments(ARG "" "" "SOURCES;PUBLIC;PRIVATE" ${ARGN})
   add_library(${name} STATIC ${ARG_SOURCES})
   target_link_libraries(${name} PUBLIC ${ARG_PUBLIC} PRIVATE jangada_options ${ARG_PRIVATE})
-  target_include_directories(${name} PUBLIC ${CMAKE_SOURCE_DIR})
+  target_include_directories(${name} PUBLIC ${CMAKE_SOURCE_DIR} ${CMAKE_SOURCE_DIR}/include)
 endfunction()
 
 # jangada_test(NAME SOURCES... LIBS libs... [TIMEOUT s] [LABELS ...]): one gtest executable, one ctest entry.

@@ -203,6 +203,33 @@ TEST_F(ClientTest, DeletedRecordsAreGoneFromTheStart) {
   EXPECT_EQ(beyond.error().code, ErrorCode::kOffsetOutOfRange);
 }
 
+TEST_F(ClientTest, TheEndsOfATopicAreThoseOfItsPartitions) {
+  cluster_.AddTopic("t", 2, NodeId(1));
+  Producer producer(*client_, kQuick);
+  for (int i = 0; i < 10; ++i) ASSERT_TRUE(producer.Send("t", Numbered(i), i < 7 ? 0 : 1).get());
+  const auto ends = client_->EndOffsets("t", kCallTimeoutMs);
+  ASSERT_TRUE(ends.ok()) << ends.error();
+  EXPECT_EQ(*ends, (std::map<TopicPartition, int64_t>{{{"t", 0}, 7}, {{"t", 1}, 3}}));
+  EXPECT_EQ(client_->EndOffsets("u", kCallTimeoutMs).error().code, ErrorCode::kUnknownTopic);
+}
+
+TEST_F(ClientTest, APlacementByHandReachesTheController) {
+  ASSERT_TRUE(
+      client_->CreateTopic({.name = "u", .assignment = {{1, 2}, {2, 3}}}, kCallTimeoutMs).ok());
+  EXPECT_EQ(nodes_[1]->broker.admin_calls().front(), "CreateTopic u 1x3 [ 1 2 ] [ 2 3 ]");
+}
+
+TEST_F(ClientTest, ANodeSaysWhetherItServes) {
+  const std::string address = options_.bootstrap.front();
+  const auto serving = client_->IsServing(address, kCallTimeoutMs);
+  ASSERT_TRUE(serving.ok()) << serving.error();
+  EXPECT_TRUE(*serving);
+  nodes_[1]->proxy->Cut();
+  EXPECT_EQ(client_->IsServing(address, kCallTimeoutMs).error().code, ErrorCode::kUnavailable);
+  EXPECT_EQ(client_->IsServing("nowhere", kCallTimeoutMs).error().code,
+            ErrorCode::kInvalidArgument);
+}
+
 TEST(ClientMake, AddressesAreChecked) {
   for (const char* bad : {"", "host", "host:", ":7092", "host:0", "host:70000", "host:x"}) {
     const auto client = Client::Make({.bootstrap = {bad}});

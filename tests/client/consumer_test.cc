@@ -1,4 +1,5 @@
-// Consumers and faults: leaders that move and die, trimmed offsets, deleted topics.
+// Consumers and faults: leaders that move and die, trimmed offsets, deleted topics, damage. What
+// they read and from where: consumer_assignment_test.cc.
 #include "client/consumer.h"
 
 #include "tests/client/client_fixture.h"
@@ -75,6 +76,59 @@ TEST_F(ClientTest, ATopicThatIsDeletedEndsItsReading) {
   const auto polled = consumer.Poll(kCallTimeoutMs);
   ASSERT_FALSE(polled.ok());
   EXPECT_EQ(polled.error().code, ErrorCode::kUnknownTopic);
+}
+
+TEST_F(ClientTest, ATopicThatIsMadeAnewEndsTheReadingOfTheOldOne) {
+  options_.metadata_refresh_ms = 20;
+  client_ = *Client::Make(options_);
+  cluster_.AddTopic("t", 1, NodeId(1));
+  Consumer consumer(*client_, {.max_wait_ms = 20});
+  consumer.Assign({"t", 0}, 0);
+  EXPECT_TRUE(consumer.Poll(100)->records.empty());
+  cluster_.RemoveTopic("t");
+  cluster_.AddTopic("t", 1, NodeId(1));
+  const auto polled = consumer.Poll(kCallTimeoutMs);
+  ASSERT_FALSE(polled.ok());
+  EXPECT_EQ(polled.error().code, ErrorCode::kUnknownTopic);
+  EXPECT_NE(polled.error().message.find("made anew"), std::string::npos) << polled.error();
+}
+
+TEST_F(ClientTest, ADamagedBatchEndsItsPartitionAndNoOther) {
+  cluster_.AddTopic("t", 2, NodeId(1));
+  Deliveries deliveries;
+  Producer producer(*client_, kQuick);
+  for (int i = 0; i < 4; ++i) {
+    producer.Send("t", Numbered(i), deliveries.For(i), i % 2);
+    ASSERT_TRUE(producer.Flush(kCallTimeoutMs));
+  }
+  cluster_.DamageLastBatch(At("t", 1));
+  Consumer consumer(*client_, {.fetch_bytes = 1});  // a batch at a time
+  consumer.Assign({"t", 1}, 0);
+  EXPECT_EQ(consumer.Poll(kCallTimeoutMs)->records.front().value, "1");
+  const auto polled = consumer.Poll(kCallTimeoutMs);
+  ASSERT_FALSE(polled.ok());
+  EXPECT_EQ(polled.error().code, ErrorCode::kDataCorrupt);
+  EXPECT_NE(polled.error().message.find("'t' partition 1"), std::string::npos) << polled.error();
+  EXPECT_TRUE(consumer.assignment().empty());
+  consumer.Assign({"t", 0}, 0);
+  EXPECT_EQ(consumer.Poll(kCallTimeoutMs)->records.front().value, "0");
+}
+
+TEST_F(ClientTest, TrimmedOffsetsAreSkippedToTheEndWhereThatIsWanted) {
+  cluster_.AddTopic("t", 1, NodeId(1));
+  Deliveries deliveries;
+  Producer producer(*client_, kQuick);
+  for (int i = 0; i < 100; ++i) producer.Send("t", Numbered(i), deliveries.For(i));
+  ASSERT_TRUE(producer.Flush(kCallTimeoutMs));
+  cluster_.SetLogStart(At("t", 0), 60);
+  Consumer consumer(*client_, {.out_of_range = OutOfRangePolicy::kLatest});
+  consumer.Assign({"t", 0}, 10);
+  ASSERT_TRUE(Eventually([&] { return consumer.Position({"t", 0}) == 100; }));
+  producer.Send("t", Numbered(100), deliveries.For(100));
+  EXPECT_EQ(consumer.Poll(kCallTimeoutMs)->records.front().offset, 100);
+  Consumer beyond(*client_, {.out_of_range = OutOfRangePolicy::kEarliest});
+  beyond.Assign({"t", 0}, 1000);
+  EXPECT_EQ(beyond.Poll(kCallTimeoutMs).error().code, ErrorCode::kOffsetOutOfRange);
 }
 
 }  // namespace

@@ -16,7 +16,10 @@ ProducerOptions OneRecordPerBatch() {
 
 class PartitionQueueTest : public testing::Test {
  protected:
-  void Start(const ProducerOptions& options) { queue_.emplace(options); }
+  void Start(const ProducerOptions& options) {
+    delivery_timeout_us_ = options.delivery_timeout_ms * 1000;
+    queue_.emplace(options);
+  }
 
   void Add(int records) {
     for (int i = 0; i < records; ++i) {
@@ -27,7 +30,7 @@ class PartitionQueueTest : public testing::Test {
             order_.push_back(name);
             results_.emplace(name, offset);
           },
-          now_us_);
+          now_us_, now_us_ + delivery_timeout_us_);
     }
     if (queue_->needs_identity() && first_identity_) {
       first_identity_ = false;
@@ -72,6 +75,7 @@ class PartitionQueueTest : public testing::Test {
 
   std::optional<PartitionQueue> queue_;
   int64_t now_us_ = 1'000'000'000;
+  int64_t delivery_timeout_us_ = 0;
   int added_ = 0;
   bool first_identity_ = true;
   std::vector<int> order_;
@@ -88,6 +92,27 @@ TEST_F(PartitionQueueTest, AtMostFiveBatchesAreUnderWayInOrder) {
   EXPECT_EQ(HeaderOf(tries[0]).producer_id, 7);
   queue_->OnAck(tries[0].number, {.base_offset = 100});
   EXPECT_EQ(SequencesOf(Tries()), (Sequences{5}));
+}
+
+TEST_F(PartitionQueueTest, NoMoreAreUnderWayThanTheOptionsSay) {
+  auto options = OneRecordPerBatch();
+  options.max_in_flight = 2;
+  Start(options);
+  Add(4);
+  EXPECT_EQ(Tries().size(), 2U);
+}
+
+TEST_F(PartitionQueueTest, ABatchExpiresWithItsFirstRecordHoweverLongThatWaitedBefore) {
+  Start({.linger_ms = 5, .delivery_timeout_ms = 10'000});
+  delivery_timeout_us_ = 300;
+  Add(1);
+  delivery_timeout_us_ = 10'000'000;
+  Add(1);
+  now_us_ += 301;
+  queue_->Expire(now_us_);
+  Deliver();
+  EXPECT_EQ(results_.at(0).error().code, ErrorCode::kUnavailable);
+  EXPECT_EQ(results_.at(1).error().code, ErrorCode::kUnavailable);
 }
 
 TEST_F(PartitionQueueTest, RecordsOfOneBatchShareItsAnswer) {
@@ -109,7 +134,8 @@ TEST_F(PartitionQueueTest, ALargeRecordStartsABatchOfItsOwn) {
   Start({.linger_ms = 1000, .batch_bytes = 100, .delivery_timeout_ms = 10'000});
   Add(1);
   queue_->Add(
-      {.value = std::string(5000, 'x')}, 5000, [](const Result<int64_t>&) {}, now_us_);
+      {.value = std::string(5000, 'x')}, 5000, [](const Result<int64_t>&) {}, now_us_,
+      now_us_ + 10'000'000);
   const auto tries = Tries();
   ASSERT_EQ(tries.size(), 2U) << "both are full: the first has no room left, the second is large";
   EXPECT_EQ(HeaderOf(tries[0]).record_count, 1);

@@ -186,5 +186,85 @@ TEST_F(ClientTest, WhatIsNotAcknowledgedFailsWhenTheProducerIsClosed) {
   EXPECT_EQ(results.at(0).error().code, ErrorCode::kShuttingDown);
 }
 
+TEST_F(ClientTest, ASendWithoutACallbackAnswersAFuture) {
+  cluster_.AddTopic("t", 1, NodeId(1));
+  Producer producer(*client_, kQuick);
+  auto first = producer.Send("t", Numbered(0));
+  auto second = producer.Send("t", Numbered(1), 0);
+  auto nowhere = producer.Send("t", Numbered(2), 7);
+  EXPECT_EQ(first.get()->offset, 0);
+  EXPECT_EQ(second.get()->offset, 1);
+  EXPECT_EQ(nowhere.get().error().code, ErrorCode::kUnknownTopic);
+}
+
+TEST_F(ClientTest, ARecordForAPartitionThatWasJustMadeWaitsForTheNewsOfIt) {
+  cluster_.AddTopic("t", 1, NodeId(1));
+  Producer producer(*client_, kQuick);
+  ASSERT_TRUE(producer.Send("t", Numbered(0), 0).get().ok());
+  cluster_.AddTopic("t", 2, NodeId(1));
+  EXPECT_EQ(producer.Send("t", Numbered(1), 1).get()->partition, 1);
+}
+
+TEST_F(ClientTest, ASendThatFindsNoRoomInTimeFailsAndWritesNothing) {
+  cluster_.AddTopic("t", 1, NodeId(1));
+  nodes_[1]->broker.HoldAnswers(true);
+  ProducerOptions options = kQuick;
+  options.buffer_bytes = 1000;
+  options.max_block_ms = 50;
+  Producer producer(*client_, options);
+  auto large = producer.Send("t", {.value = std::string(900, 'x')});
+  auto refused = producer.Send("t", {.value = std::string(900, 'y')}).get();
+  ASSERT_FALSE(refused.ok());
+  EXPECT_EQ(refused.error().code, ErrorCode::kThrottled);
+  nodes_[1]->broker.ReleaseAnswers();
+  EXPECT_TRUE(large.get().ok());
+  EXPECT_TRUE(producer.Flush(kCallTimeoutMs));
+  EXPECT_EQ(cluster_.Records(At("t", 0)).size(), 1U);
+}
+
+TEST_F(ClientTest, ATryThatFindsNoRoomLeavesTheRecordWithItsOwner) {
+  cluster_.AddTopic("t", 1, NodeId(1));
+  nodes_[1]->broker.HoldAnswers(true);
+  ProducerOptions options = kQuick;
+  options.buffer_bytes = 1000;
+  Producer producer(*client_, options);
+  Deliveries deliveries;
+  ASSERT_TRUE(producer.TrySend("t", {.value = std::string(900, 'x')}, deliveries.For(0)));
+  Record record{.key = "k", .value = std::string(900, 'y')};
+  Callback<Result<Delivery>> done = deliveries.For(1);
+  ASSERT_FALSE(producer.TrySend("t", std::move(record), std::move(done)));
+  EXPECT_EQ(record.value, std::string(900, 'y'));
+  nodes_[1]->broker.ReleaseAnswers();
+  ASSERT_TRUE(deliveries.Await(1));
+  ASSERT_TRUE(Eventually([&] { return producer.under_way() == 0; }));
+  ASSERT_TRUE(producer.TrySend("t", std::move(record), std::move(done)));
+  ASSERT_TRUE(deliveries.Await(2));
+  EXPECT_TRUE(deliveries.results().at(1).ok());
+}
+
+TEST_F(ClientTest, AProducerThatIsClosedHasSentWhatItTookAndTakesNoMore) {
+  cluster_.AddTopic("t", 1, NodeId(1));
+  ProducerOptions options = kQuick;
+  options.linger_ms = 5000;
+  options.batch_bytes = 4096;
+  Producer producer(*client_, options);
+  auto sent = producer.Send("t", Numbered(0));
+  EXPECT_TRUE(producer.Close(kCallTimeoutMs));
+  EXPECT_TRUE(sent.get().ok());
+  EXPECT_EQ(producer.Send("t", Numbered(1)).get().error().code, ErrorCode::kShuttingDown);
+  EXPECT_TRUE(producer.Close(0));
+  EXPECT_EQ(cluster_.Records(At("t", 0)).size(), 1U);
+}
+
+TEST_F(ClientTest, ProducerOptionsThatMakeNoSenseFailEveryRecord) {
+  ProducerOptions options;
+  options.max_in_flight = 6;
+  Producer producer(*client_, options);
+  const auto result = producer.Send("t", Numbered(0)).get();
+  ASSERT_FALSE(result.ok());
+  EXPECT_EQ(result.error().code, ErrorCode::kInvalidArgument);
+  EXPECT_EQ(result.error().message, "max_in_flight is 6; it must be from 1 to 5");
+}
+
 }  // namespace
 }  // namespace jangada::client

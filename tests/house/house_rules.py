@@ -19,15 +19,19 @@ LONG_FILES = {
 # ---- what may include what (ARCHITECTURE.md, "Rooms"); the longest matching folder decides ----
 
 RECORD_BATCH = "storage/record_batch"
-PROTO = "jangada/"  # generated from proto/jangada/v1
+PROTO = "jangada/v1/"  # generated from proto/jangada/v1
+# The headers that are installed: the vocabulary that outsiders share with us. Below the client only values.
+PUBLIC = "jangada/"
+PUBLIC_VALUES = ["jangada/callback.h", "jangada/misuse.h", "jangada/record.h", "jangada/result.h"]
 SHARD_SIDE = ["base/", "raft/", "storage/", "server/runtime/", "server/partition/", "server/transport/"]
 # The types in which the doors and the shards speak.
 VOCABULARY = ["server/broker.h", "server/controller/cluster_image.h", "server/limits.h",
               "server/node_condition.h"]
 MAY_INCLUDE = {
-    "base/": ["base/"],
+    "include/jangada/": [PUBLIC],
+    "base/": ["base/"] + PUBLIC_VALUES,
     "raft/": ["base/", "raft/"],
-    "storage/": ["base/", "raft/", "storage/"],
+    "storage/": ["base/", "raft/", "storage/", "jangada/record.h"],
     "server/runtime/": ["base/", "server/runtime/"],
     "server/partition/": SHARD_SIDE + VOCABULARY,
     "server/transport/": SHARD_SIDE + VOCABULARY + [PROTO],
@@ -41,7 +45,7 @@ MAY_INCLUDE = {
     "server/broker.h": ["base/", "server/controller/cluster_image.h", "server/node_condition.h"],
     "server/config": ["base/", "server/config", "server/controller/cluster_image.h", "server/log_level.h"],
     "server/": ["base/", "raft/", "storage/", "server/", PROTO],
-    "client/": ["base/", "client/", RECORD_BATCH, PROTO],
+    "client/": ["base/", "client/", RECORD_BATCH, PUBLIC],
 }
 
 # Third parties live behind walls: header prefix -> who may include it.
@@ -77,7 +81,7 @@ BELOW_LISTENERS = ["base/", "raft/", "server/partition/", "server/controller/", 
 # The places where threads meet.
 CROSS_THREAD = ["storage/thread_executor", "storage/log_writer", "storage/rocks_", "storage/group_log",
                 "storage/mem_log_store"]
-OURS = ["base/", "raft/", "storage/", "server/", "client/"]
+OURS = ["include/", "base/", "raft/", "storage/", "server/", "client/"]
 EVERYWHERE = OURS + ["tests/"]
 
 BANS = [
@@ -198,7 +202,9 @@ def check_opening(path, text):
     if path.endswith(CODE + (".proto",)):
         stem = path.removesuffix(".cc")
         tested = stem.removeprefix("tests/").removesuffix("_test")
-        leans_on = (f'#include "{stem}.h"', f'#include "{tested}.h"') if path.endswith(".cc") else ()
+        public = f"jangada/{pathlib.PurePosixPath(stem).name}"
+        leans_on = tuple(f'#include "{header}.h"' for header in (stem, stem.removesuffix("_test"), tested, public)) \
+            if path.endswith(".cc") else ()
         good = text.startswith(("//", *leans_on))
     elif path.endswith(".py"):
         good = re.match(r'(#![^\n]*\n)?(r?""")', text)
@@ -214,6 +220,13 @@ def check_pragma_once(path, text):
     """Headers may be included twice."""
     if path.endswith(".h") and "#pragma once\n" not in text:
         yield f"{path}: lacks #pragma once"
+
+
+def check_public_headers(path, text):
+    """What outsiders include brings them no macros: theirs may have the same names."""
+    if path.startswith("include/"):
+        for match in re.finditer(r"^\s*#\s*define\b.*", text, re.MULTILINE):
+            yield f"{path}:{line_of(text, match)}: a public header defines no macro ({match.group().strip()})"
 
 
 def check_scripts_are_strict(path, text):
@@ -237,7 +250,7 @@ def check_unfinished(path, text):
 
 
 RULES = [check_rooms, check_walls, check_core, check_bans, check_length, check_opening, check_pragma_once,
-         check_scripts_are_strict, check_machine_paths, check_unfinished]
+         check_public_headers, check_scripts_are_strict, check_machine_paths, check_unfinished]
 
 SUFFIXES = CODE + (".proto", ".py", ".sh", ".md", ".txt", ".cmake", ".yaml", ".yml")
 SKIPPED_FOLDERS = {"build", ".git", ".cache", "__pycache__", "data"}

@@ -36,10 +36,13 @@ class RuleTest(unittest.TestCase):
                              ("storage/a.h", "server/broker.h"), ("server/grpc/a.h", "raft/raft.h"),
                              ("server/grpc/a.h", "storage/log_store.h"), ("server/broker.h", "raft/raft.h"),
                              ("server/partition/a.h", "server/grpc/router.h"),
-                             ("client/a.h", "server/broker.h")):
+                             ("client/a.h", "server/broker.h"),
+                             ("include/jangada/a.h", "base/check.h"),
+                             ("server/a.h", "jangada/client.h")):
             self.broken(path, GOOD + f'#include "{header}"\n', f"may not include {header}")
         self.kept("server/grpc/a.h", GOOD + '#include "server/broker.h"\n')
         self.kept("client/a.h", GOOD + '#include "storage/record_batch.h"\n')
+        self.kept("client/a.h", GOOD + '#include "jangada/client.h"\n')
 
     def test_walls(self):
         for path, header in (("server/a.h", "rocksdb/db.h"), ("storage/log_store.h", "rocksdb/db.h"),
@@ -54,6 +57,10 @@ class RuleTest(unittest.TestCase):
             self.broken("raft/a.h", GOOD + f"#include <{header}>\n", "banned in the core")
         self.broken("raft/a.h", GOOD + "std::map<Progress*, int> m;\n", "pointer as key")
         self.kept("raft/a.h", GOOD + "std::map<NodeId, Progress*> m;\n")
+
+    def test_public_headers_define_no_macros(self):
+        self.broken("include/jangada/a.h", GOOD + "#define CHECK(x) x\n", "defines no macro")
+        self.kept("base/check.h", GOOD + "#define CHECK(x) x\n")
 
     def test_bans(self):
         for path, line, instead in (

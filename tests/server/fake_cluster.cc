@@ -47,8 +47,9 @@ void FakeCluster::AddTopic(const std::string& name, int32_t partitions, NodeId l
   Change([&](ClusterImage* image) {
     auto topic = std::make_shared<TopicInfo>();
     topic->name = name;
+    const auto present = image->FindTopic(name);
     Random random(++topics_made_);
-    topic->id = Uuid::Make(random);
+    topic->id = present != nullptr ? present->id : Uuid::Make(random);
     for (int32_t i = 0; i < partitions; ++i) {
       topic->partitions.push_back({.partition = i,
                                    .group = GroupId(image->next_group++),
@@ -116,6 +117,15 @@ void FakeCluster::SetLogStart(const TopicPartition& where, int64_t offset) {
     promise.set_value();
   });
   promise.get_future().get();
+}
+
+void FakeCluster::DamageLastBatch(const TopicPartition& where) {
+  shard_.Post([this, where] {
+    FetchedBatch& batch = logs_[where].batches.back();
+    std::string bytes = batch.bytes.ToString();
+    bytes.back() = static_cast<char>(bytes.back() ^ 1);
+    batch.bytes = Bytes(std::move(bytes));
+  });
 }
 
 Result<ProduceResult> FakeCluster::Append(const ProduceRequest& request) {
@@ -382,6 +392,11 @@ void FakeBroker::CreateTopic(server::CreateTopic request, Callback<Result<Uuid>>
   std::string call = "CreateTopic " + request.name + " " + std::to_string(request.partitions) +
                      "x" + std::to_string(request.replication_factor);
   for (const auto& [key, value] : request.configs) call += " " + key + "=" + value;
+  for (const auto& replicas : request.assignment) {
+    call += " [";
+    for (const NodeId node : replicas) call += " " + std::to_string(node.value());
+    call += " ]";
+  }
   Record(call, [this, request, done = std::move(done)](Status status) mutable {
     if (!status.ok()) return done(status.error());
     if (!request.validate_only) cluster_.AddTopic(request.name, request.partitions, self_);

@@ -28,6 +28,8 @@ class FakeCluster {
   static constexpr int32_t kEpoch = 3;  // of every leader
 
   void AddNode(NodeId node, uint16_t grpc_port, uint16_t kafka_port = 0);
+  /// A topic that is there already keeps its id, and has so many partitions from now on; one that
+  /// was removed gets a new id.
   void AddTopic(const std::string& name, int32_t partitions, NodeId leader);
   void RemoveTopic(const std::string& name);
   /// The partition is to have other replicas.
@@ -39,6 +41,8 @@ class FakeCluster {
   /// What the partition holds, decoded.
   std::vector<storage::Record> Records(const TopicPartition& where);
   void SetLogStart(const TopicPartition& where, int64_t offset);
+  /// Flips a bit of the last batch, as a broken network card would.
+  void DamageLastBatch(const TopicPartition& where);
 
   Shard& shard() { return shard_; }
 
