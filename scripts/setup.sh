@@ -2,9 +2,10 @@
 # Installs the Debian packages that building and testing need. Quick (well under a second, no network)
 # when nothing is missing, so the other scripts call it every time.
 #
-#   scripts/setup.sh [--lint] [--check]
+#   scripts/setup.sh [--lint] [--docs] [--check]
 #
 #   --lint    also clang-format and clang-tidy, which only scripts/check.sh needs
+#   --docs    also Go, where there is none: the tests of the docs build grpcurl with it
 #   --check   installs nothing: lists what is missing and exits 1 if anything is
 #
 # Debian 12 is what we build and test on. Needs root, or sudo, only when a package is missing.
@@ -17,7 +18,7 @@ packages=(
   libgrpc++-dev libprotobuf-dev protobuf-compiler protobuf-compiler-grpc  # the doors
   librocksdb-dev libsnappy-dev libzstd-dev liblz4-dev zlib1g-dev          # storage, compression
   libboost1.81-dev libspdlog-dev libyaml-cpp-dev libssl-dev nlohmann-json3-dev libcli11-dev
-  libgtest-dev libgmock-dev python3                                       # tests
+  libgtest-dev libgmock-dev python3 python3-grpcio python3-protobuf       # tests
   kcat                                                                    # tests with a stock Kafka client
   e2fsprogs xfsprogs mount procps iproute2                                # crash tests, cluster.sh
   nftables strace libfaketime                                             # chaos.sh
@@ -25,6 +26,7 @@ packages=(
 check_only=false
 for argument in "$@"; do
   case "$argument" in
+    --docs) command -v go >/dev/null || packages+=(golang-go) ;;
     --lint) packages+=(clang-format clang-tidy) ;;
     --check) check_only=true ;;
     -h | --help) print_help; exit 0 ;;

@@ -19,6 +19,7 @@ case "${1:-}" in
   *) usage_error "$1 is not a preset." ;;
 esac
 
+[[ "$preset" == asan || "$preset" == tsan ]] || "$ROOT/scripts/setup.sh" --docs
 "$ROOT/scripts/build.sh" "$preset"
 
 build="$ROOT/build/$preset"
