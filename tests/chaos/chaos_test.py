@@ -1,0 +1,81 @@
+"""Tests of the chaos lab: its parts, and one short run on real processes. argv[1] is the folder of the programs.
+
+The run needs root, namespaces and loop devices; where they are not to be had this ends with 77, which ctest calls skipped.
+"""
+
+import os
+import pathlib
+import subprocess
+import sys
+import tempfile
+import unittest
+
+HERE = pathlib.Path(__file__).resolve().parent
+BIN = sys.argv.pop(1) if len(sys.argv) > 1 else str(HERE.parents[1] / "build" / "release" / "bin")
+os.environ["JANGADA_BIN"] = BIN
+sys.path.insert(0, str(HERE))
+
+import chaos  # noqa: E402
+import timeline  # noqa: E402
+from network import CLIENTS, Network  # noqa: E402
+
+SKIPPED = 77
+
+
+def can_make_namespaces():
+    name = f"jangada-probe{os.getpid()}"
+    made = subprocess.run(["ip", "netns", "add", name], capture_output=True).returncode == 0
+    subprocess.run(["ip", "netns", "del", name], capture_output=True)
+    return made
+
+
+class PartsTest(unittest.TestCase):
+    def test_an_unknown_class_of_faults_is_refused(self):
+        with self.assertRaises(SystemExit) as ended, open(os.devnull, "w") as nowhere:
+            sys.stderr, before = nowhere, sys.stderr
+            try:
+                chaos.parse_arguments(["--faults", "kill,earthquake"])
+            finally:
+                sys.stderr = before
+        self.assertEqual(ended.exception.code, 2)
+
+    def test_every_word_of_the_help_is_a_fault(self):
+        self.assertEqual(chaos.parse_arguments([]).faults, list(chaos.FAULTS))
+        for word in (*chaos.OVERLAPPING, *chaos.ALONE):
+            self.assertIn(word, chaos.FAULTS)
+
+    def test_the_longest_silence_begins_within_the_fault(self):
+        #            at, sent, acked, ...
+        progress = [(0.0, 1, 1), (0.1, 2, 2), (1.1, 3, 3), (1.2, 4, 4), (4.2, 5, 5)]
+        self.assertAlmostEqual(chaos.longest_silence(progress, 0.0, 0.5), 1.0)
+        self.assertAlmostEqual(chaos.longest_silence(progress, 1.15, 2.0), 3.0)
+
+    def test_a_cut_between_two_sets_has_both_directions(self):
+        self.assertEqual(Network.between([1], [2, CLIENTS]), {(1, 2), (2, 1), (1, CLIENTS), (CLIENTS, 1)})
+
+    def test_the_picture_shows_every_fault(self):
+        text = timeline.picture([(0.0, 0, 0), (1.0, 9, 5), (2.0, 9, 9)], [("kill", 0.5, 1.5), ("tcp", 1.0, 2.0)],
+                                0.0, 2.0, "<title>")
+        self.assertEqual(text.count("<rect"), 1 + 2 * 2)
+        self.assertIn("&lt;title&gt;", text)
+        self.assertEqual(timeline.rates([(0.5, 0, 3), (1.5, 0, 10)], 0.0, 2.0), [3, 7, 0])
+
+
+class RunTest(unittest.TestCase):
+    def test_a_short_run_loses_nothing_and_leaves_nothing(self):
+        with tempfile.TemporaryDirectory() as folder:
+            result = subprocess.run(
+                [sys.executable, HERE / "chaos.py", "--minutes", "0.4", "--seed", "1", "--faults",
+                 "kill,pause,partition,power,corrupt", "--dir", pathlib.Path(folder) / "run"],
+                capture_output=True, text=True)
+            self.assertEqual(result.returncode, 0, result.stdout + result.stderr)
+            self.assertTrue(result.stdout.splitlines()[-1].startswith("verdict: no anomaly in "), result.stdout)
+            mounts = pathlib.Path("/proc/mounts").read_text()
+            self.assertNotIn(folder, mounts)
+
+
+if __name__ == "__main__":
+    if os.geteuid() != 0 or not can_make_namespaces():
+        print("needs root, network namespaces and loop devices")
+        sys.exit(SKIPPED)
+    unittest.main()
