@@ -110,7 +110,7 @@ void GrpcServer::BeginShutdown(int64_t grace_us) {
   if (impl_->server == nullptr || impl_->stopper.joinable()) return;
   impl_->stopper = std::thread([impl = impl_.get(), deadline = grpc_door::AfterNow(grace_us)] {
     impl->door.stopping.Cancel();
-    impl->server->Shutdown(deadline);
+    impl->server->Shutdown(grpc_door::ToGrpc(deadline));
     impl->server->Wait();
   });
 }
