@@ -38,7 +38,7 @@ part() {
 }
 
 sources() {
-  find base raft storage server client tests \( -name '*.h' -o -name '*.cc' \) -type f | sort
+  find include base raft storage server client tests \( -name '*.h' -o -name '*.cc' \) -type f | sort
 }
 
 check_format() {
