@@ -34,7 +34,7 @@ bool Raft::HearsLeader() const {
   if (leading() != nullptr) return true;
   const auto* follower = std::get_if<FollowerState>(&role_);
   return follower != nullptr && follower->leader.has_value() &&
-         now_ - follower->heard_at < options_.election_ticks;
+         Since(follower->heard_at) < options_.election_ticks;
 }
 
 /// The election restriction (thesis 3.6.1). The last position falls back to the snapshot's.

@@ -67,6 +67,10 @@ void PeerRouter::OnPeerStatus(const NodeStatus& status) {
   WithRoom([status](ControllerRoom& room) { room.OnPeerStatus(status); });
 }
 
+void PeerRouter::OnPeerPulse(NodeId from, Pulse pulse) {
+  replicas_->OnPulse(from, std::move(pulse));
+}
+
 void PeerRouter::OnPeerCall(NodeId from, PeerCall call, Callback<Result<Bytes>> reply) {
   if (call.method == kFoundingProbe) {
     reply(AnswerFoundingProbe(call));

@@ -40,10 +40,14 @@ ReplicaRouter::ReplicaRouter(const Config& config, storage::LogStore& store, Tra
                              HostObserver& observer, std::vector<storage::GroupState> loaded)
     : config_(config), store_(store) {
   const size_t shards = ShardCount(config);
-  const ShardHost::Options options{
+  ShardHost::Options options{
       .cache_bytes = static_cast<size_t>(config.storage.cache_bytes) / shards,
-      .max_unfolded_bytes = kMaxUnfoldedBytes / shards};
+      .max_unfolded_bytes = kMaxUnfoldedBytes / shards,
+      .pulses = {.self = config.self(),
+                 .shards = static_cast<uint32_t>(shards),
+                 .interval_us = config.raft.heartbeat_ms * 1000}};
   for (size_t i = 0; i < shards; ++i) {
+    options.pulses.shard = static_cast<uint32_t>(i);
     hosts_.push_back(std::make_unique<ShardHost>(options, "shard-" + std::to_string(i), store,
                                                  transport, observer));
   }
@@ -135,6 +139,13 @@ void ReplicaRouter::StepAll(std::vector<GroupMessage> messages) {
       for (auto& [group, message] : batch) host.Step(group, std::move(message));
     });
   }
+}
+
+void ReplicaRouter::OnPulse(NodeId from, Pulse pulse) {
+  if (pulse.shards != hosts_.size() || pulse.shard >= hosts_.size()) return;
+  ShardHost& host = *hosts_[pulse.shard];
+  host.shard().Post(
+      [&host, from, pulse = std::move(pulse)] { host.pulses().OnPulse(from, pulse); });
 }
 
 void ReplicaRouter::OnPeerUnreachable(NodeId peer, bool refused) {

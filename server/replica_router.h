@@ -47,6 +47,8 @@ class ReplicaRouter final : public ReplicaHost {
   void Step(GroupId group, raft::Message message);
   /// In their order for each group.
   void StepAll(std::vector<GroupMessage> messages);
+  /// To the shard that it is for; dropped if the peer shares its groups out in another way.
+  void OnPulse(NodeId from, Pulse pulse);
   void OnPeerUnreachable(NodeId peer, bool refused);
 
   /// Raft's options for a group on this node.

@@ -23,14 +23,19 @@ ShardHost::ShardHost(const Options& options, const std::string& name, storage::L
       transport_(transport),
       observer_(observer),
       shard_(name),
-      cache_(options.cache_bytes) {
+      cache_(options.cache_bytes),
+      pulses_(options.pulses, shard_, transport) {
   shard_.SetEndOfTurn([this] { transport_.Flush(); });
 }
 
 ShardHost::~ShardHost() { shard_.Stop(); }
 
 ReplicaContext ShardHost::context() {
-  return {.executor = shard_, .store = store_, .cache = cache_, .transport = transport_};
+  return {.executor = shard_,
+          .store = store_,
+          .cache = cache_,
+          .transport = transport_,
+          .pulses = &pulses_};
 }
 
 void ShardHost::StartPartition(const PartitionOptions& options, const storage::GroupState& state,

@@ -1,6 +1,6 @@
-// ShardHost: the partitions that one shard owns, with what they share there: the shard's executor
-// and its cache. Routes messages to them, bounds what a restart would have to replay, and stops
-// them together. All calls on the shard, but for the constructor.
+// ShardHost: the partitions that one shard owns, with what they share there: the shard's executor,
+// its cache and its pulses. Routes messages to them, bounds what a restart would have to replay,
+// and stops them together. All calls on the shard, but for the constructor.
 #pragma once
 
 #include <map>
@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "server/partition/partition.h"
+#include "server/partition/pulses.h"
 #include "server/runtime/shard.h"
 #include "storage/entry_cache.h"
 
@@ -38,6 +39,7 @@ class ShardHost final : public ReplicaObserver {
     /// Of all groups of the shard: beyond it the one with the most to replay writes a checkpoint.
     size_t max_unfolded_bytes = 512 << 20;
     int64_t checkpoint_check_us = 1'000'000;
+    Pulses::Options pulses;
   };
 
   /// All outlive the host. `name` is the thread's.
@@ -47,6 +49,7 @@ class ShardHost final : public ReplicaObserver {
 
   /// The executor; Start and Stop are the node's.
   Shard& shard() { return shard_; }
+  Pulses& pulses() { return pulses_; }
   ReplicaContext context();
 
   void StartPartition(const PartitionOptions& options, const storage::GroupState& state,
@@ -83,6 +86,7 @@ class ShardHost final : public ReplicaObserver {
   // Owned by the shard. Destroyed in this order's reverse: partitions before what they use.
   Shard shard_;
   storage::EntryCache cache_;
+  Pulses pulses_;
   std::map<GroupId, std::unique_ptr<Partition>> partitions_;
   bool watching_unfolded_ = false;
   bool stopping_ = false;

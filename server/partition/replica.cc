@@ -37,6 +37,7 @@ Replica::Impl::~Impl() {
   for (const Executor::TimerId id : {timer, trim_timer, campaign_timer}) {
     context.executor.Cancel(id);
   }
+  if (context.pulses != nullptr) context.pulses->Leave(options.group);
 }
 
 Status Replica::Impl::Open(const storage::GroupState& state, const raft::Membership& bootstrap,
@@ -92,6 +93,7 @@ Status Replica::Impl::Open(const storage::GroupState& state, const raft::Members
   log_end_offset = holds_entries ? state.end_offset : next.base.next_offset;
   raft = std::make_unique<raft::Raft>(options.raft, std::move(restored), NowTicks());
   phase = Phase::kRunning;
+  if (context.pulses != nullptr) context.pulses->Join(options.group, *this);
   ScheduleTurn();
   return Status();
 }
@@ -115,6 +117,7 @@ void Replica::Impl::StopWork() {
   for (Executor::TimerId* id : {&timer, &trim_timer, &campaign_timer}) {
     context.executor.Cancel(std::exchange(*id, 0));
   }
+  if (context.pulses != nullptr) context.pulses->Leave(options.group);
   if (led) machine->OnLeadershipLost();
   proposals.FailAll(ShuttingDown());
   reads.FailAll(ShuttingDown());
@@ -155,14 +158,16 @@ void Replica::Impl::Turn() {
   if (raft->HasReady() || more_to_apply || reads.HasUnasked()) {
     context.executor.Post(InSession([this] { ScheduleTurn(); }));
   }
+  NoteStance();
   ArmTimer();
 }
 
 /// One timer, lazily armed: when something becomes due later than it was, the timer fires for
-/// nothing.
+/// nothing. None where the pulses will say when there is something to do.
 void Replica::Impl::ArmTimer() {
   std::optional<int64_t> due_us = proposals.next_deadline_us();
-  if (raft::Ticks due = raft->NextDue(); due != raft::kNever) {
+  resting = MayRest();
+  if (raft::Ticks due = raft->NextDue(); due != raft::kNever && !resting) {
     // Thousands of followers wait for leaders that live: far deadlines fire early, on a grid that
     // they share, and by then have mostly moved. A real one is then waited for to the tick.
     if (due > NowTicks() + kCoarseTicks) due -= due % kCoarseTicks;
@@ -179,7 +184,15 @@ void Replica::Impl::ArmTimer() {
 void Replica::Impl::OnTimer() {
   timer = 0;
   proposals.OnTime(context.executor.NowUs());
-  if (phase == Phase::kRunning) ScheduleTurn();
+  if (phase != Phase::kRunning) return;
+  LookAround();
+}
+
+/// Mostly the leader was heard, or every follower: no turn for the thousands of them.
+void Replica::Impl::LookAround() {
+  Touch();
+  if (raft->HasReady()) return ScheduleTurn();
+  ArmTimer();
 }
 
 void Replica::Impl::AskForReads() {
@@ -281,7 +294,7 @@ void Replica::Step(raft::Message message) {
   impl_->Touch();
   impl_->raft->Step(std::move(message));
   // Answers to an idle leader's heartbeats change nothing: no turn for the thousands of them.
-  if (impl_->raft->IsLeader() && !impl_->raft->HasReady()) return;
+  if (impl_->raft->IsLeader() && !impl_->raft->HasReady() && !impl_->resting) return;
   impl_->ScheduleTurn();
 }
 
@@ -395,7 +408,9 @@ bool Replica::IsReadyLeader() const { return impl_->CheckReadyLeader().ok(); }
 Status Replica::CheckReadyLeader() const { return impl_->CheckReadyLeader(); }
 
 raft::RaftStatus Replica::status() const {
-  return impl_->raft ? impl_->raft->status() : raft::RaftStatus{};
+  if (!impl_->raft) return {};
+  impl_->HearPulses();
+  return impl_->raft->status();
 }
 
 raft::MembershipAt Replica::committed_membership() const {

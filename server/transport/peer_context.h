@@ -37,8 +37,8 @@ struct PeerContext {
   /// kPermissionDenied.
   Status Judge(const PeerIdentity& peer);
 
-  /// Hands on what one frame held.
-  void Deliver(wire::Incoming incoming);
+  /// Hands on what one frame of `from` held.
+  void Deliver(NodeId from, wire::Incoming incoming);
 
   PeerSink& sink;
   Executor& executor;  // the transport's own thread: dials, retries, notices

@@ -224,6 +224,11 @@ void PeerTransport::SendStatus(NodeId to, const NodeStatus& status) {
   impl_->Queue(to, Lane::kControl, Outgoing{GroupId(), status});
 }
 
+void PeerTransport::SendPulse(NodeId to, Pulse pulse) {
+  if (impl_->stopping) return;
+  impl_->Queue(to, Lane::kControl, Outgoing{GroupId(), std::move(pulse)});
+}
+
 void PeerTransport::Call(NodeId to, PeerCall call, int64_t timeout_us,
                          Callback<Result<Bytes>> done) {
   if (to == impl_->context.self) {

@@ -54,6 +54,7 @@ class PeerTransport final : public Transport {
   void Send(GroupId group, raft::Message message) override;
   void Flush() override;
   void SendStatus(NodeId to, const NodeStatus& status) override;
+  void SendPulse(NodeId to, Pulse pulse) override;
   /// kUnavailable: it was surely not asked; kShuttingDown, kPermissionDenied (refused),
   /// kUnsupportedVersion.
   void Call(NodeId to, PeerCall call, int64_t timeout_us, Callback<Result<Bytes>> done) override;

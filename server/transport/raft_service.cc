@@ -55,7 +55,7 @@ class RaftService::Stream final
                    judged.error().message);
       return Finish(Refused(judged.error().message));
     }
-    context_.Deliver(wire::DecodeFrame(peer_.node, context_.self, &frame_));
+    context_.Deliver(peer_.node, wire::DecodeFrame(peer_.node, context_.self, &frame_));
     frame_.Clear();
     StartRead(&frame_);
   }
