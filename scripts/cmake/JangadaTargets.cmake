@@ -6,7 +6,7 @@ option(JANGADA_TSAN "Build with ThreadSanitizer" OFF)
 
 find_program(JANGADA_CCACHE ccache)
 if(JANGADA_CCACHE)
-  set(CMAKE_CXX_COMPILER_LAUNCHER ${JANGADA_CCACHE})
+  set(CMAKE_CXX_COMPILER_LAUNCHER ${CMAKE_SOURCE_DIR}/scripts/lib/compile.sh)
 endif()
 find_program(JANGADA_MOLD mold)
 if(JANGADA_MOLD)
