@@ -116,6 +116,7 @@ void Raft::BecomePreCandidate() {
 
 void Raft::BecomeCandidate(bool transfer) {
   CHECK(leading() == nullptr);
+  ++elections_.started;
   SetHardState({NextTerm(), options_.self});
   CandidateState state;
   if (suspect_.has_value()) state.votes.try_emplace(*suspect_, false);

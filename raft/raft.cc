@@ -278,6 +278,11 @@ Ready Raft::TakeReady() {
 bool Raft::IsLeader() const { return leading() != nullptr; }
 Term Raft::term() const { return hard_state_.term; }
 Index Raft::commit() const { return log_.commit(); }
+Index Raft::known_commit() const {
+  const auto* follower = std::get_if<FollowerState>(&role_);
+  return std::max(log_.commit(), follower == nullptr ? 0 : follower->leader_commit);
+}
+
 Index Raft::durable() const { return log_.durable(); }
 std::optional<NodeId> Raft::leader() const { return CurrentRole().leader; }
 
@@ -310,9 +315,7 @@ RaftStatus Raft::status() const {
   status.membership = memberships_.InForce();
   status.membership_committed = IsMembershipCommitted();
   status.refilling = refill_.active;
-  if (const LeaderState* leader = leading()) {
-    for (const auto& [node, peer] : leader->peers) status.peers.push_back(DescribePeer(node, peer));
-  }
+  VisitPeers([&status](const PeerStatus& peer) { status.peers.push_back(peer); });
   return status;
 }
 

@@ -159,6 +159,13 @@ class Raft {
   Ready TakeReady();
 
   RaftStatus status() const;
+  /// What status().peers lists, one by one and without the list.
+  template <class Visitor>
+  void VisitPeers(Visitor visit) const {
+    const LeaderState* leader = leading();
+    if (leader == nullptr) return;
+    for (const auto& [node, peer] : leader->peers) visit(DescribePeer(node, peer));
+  }
   /// Cheap subset of status() for the hot path.
   bool IsLeader() const;
   Term term() const;
@@ -174,8 +181,17 @@ class Raft {
   /// REQUIRES: index is retained (or the trimmed prefix's last), and at most commit().
   SnapshotMeta SnapshotAt(Index index) const;
 
+  /// The greatest index that this replica knows to be committed: by itself, or as its leader told.
+  Index known_commit() const;
+
   /// Messages that were stale, foreign or broken.
   uint64_t dropped_messages() const { return dropped_messages_; }
+  /// Of this replica as the candidate; pre-votes are not counted.
+  struct Elections {
+    uint64_t started = 0;
+    uint64_t won = 0;
+  };
+  Elections elections() const { return elections_; }
 
  private:
   /// A damaged replica on its way back (docs/decisions.md).
@@ -309,6 +325,7 @@ class Raft {
   uint64_t last_ready_number_ = 0;
   RoleChange told_role_;
   uint64_t dropped_messages_ = 0;
+  Elections elections_;
   Seen seen_;
 };
 

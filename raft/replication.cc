@@ -28,6 +28,7 @@ Error NotLeader() { return {ErrorCode::kNotLeader, "this replica does not lead; 
 
 void Raft::BecomeLeader() {
   CHECK(role() == Role::kCandidate);
+  ++elections_.won;
   suspect_.reset();
   LeaderState state;
   state.first_of_term = log_.last().index + 1;

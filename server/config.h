@@ -70,6 +70,10 @@ struct Config {
     int64_t max_request_bytes = 16 << 20;
   } limits;
 
+  struct Metrics {
+    bool per_partition = false;
+  } metrics;
+
   struct Log {
     std::string level = "info";
     std::string file;

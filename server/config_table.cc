@@ -200,7 +200,8 @@ std::vector<Option> ListenerRows() {
       {"peer.advertised", "host:port",
        "The address that other nodes are told; by default that of peer.listen.",
        FIELD(peer.advertised)},
-      {"http.listen", "host:port", "Reserved for metrics and health; nothing listens there yet.",
+      {"http.listen", "host:port",
+       "Where /metrics (for Prometheus), /healthz and /readyz are served over HTTP.",
        FIELD(http.listen)},
       {"http.advertised", "host:port",
        "The address that HTTP clients are told; by default that of http.listen.",
@@ -277,8 +278,12 @@ std::vector<Option> StorageRows() {
   };
 }
 
-std::vector<Option> LogRows() {
+std::vector<Option> WatchRows() {
   return {
+      {"metrics.per_partition", "true or false",
+       "Adds series of each partition to /metrics: log start, high watermark, lag. A node with "
+       "thousands of partitions then has thousands of series.",
+       FIELD(metrics.per_partition)},
       {"log.level",
        "level",
        "How much is logged: trace, debug, info, warn or error.",
@@ -298,7 +303,7 @@ std::vector<Option> LogRows() {
 const std::vector<Option>& OptionTable() {
   static const std::vector<Option> table = [] {
     std::vector<Option> rows;
-    for (auto* section : {NodeRows, ListenerRows, KafkaRows, RaftRows, StorageRows, LogRows}) {
+    for (auto* section : {NodeRows, ListenerRows, KafkaRows, RaftRows, StorageRows, WatchRows}) {
       for (Option& row : section()) rows.push_back(std::move(row));
     }
     return rows;

@@ -54,6 +54,8 @@ class ControllerRoom final : public ControllerGroup, public ControllerHost, publ
   Liveness& liveness() { return liveness_; }
   NodeId self() const { return identity_.node; }
   raft::RaftStatus status() const override;
+  ReplicaVitals vitals() const { return replica_->vitals(); }
+  ReplicaCounters counters() const { return replica_->counters(); }
   bool IsReadyLeader() const override;
 
   void Step(raft::Message message);

@@ -18,6 +18,7 @@
 #include "server/kafka/listener.h"
 #include "server/leader_table.h"
 #include "server/local_broker.h"
+#include "server/node_watch.h"
 #include "server/peer_router.h"
 #include "server/replica_router.h"
 #include "server/status_teller.h"
@@ -114,10 +115,12 @@ struct Node::Impl final : HostObserver, ControllerRoomObserver {
   std::unique_ptr<ControllerRoom> room;      // owned by group 0's shard
   std::unique_ptr<GrpcServer> grpc;
   std::unique_ptr<kafka::Listener> kafka_listener;  // its connections live on the shards
+  std::unique_ptr<NodeWatch> watch;
 };
 
 Node::Impl::~Impl() {
   // As if killed: threads first, so that nothing calls into what goes next.
+  if (watch) watch->Stop();
   kafka_listener.reset();
   if (grpc) grpc->Shutdown(0);
   if (transport) transport->Shutdown();
@@ -153,6 +156,7 @@ void Node::Impl::BuildRooms(std::vector<storage::GroupState> loaded) {
                             .image = image,
                             .store = *store},
       [this] {
+        watch->Look();
         if (!room) return;
         std::map<NodeId, NodeView> nodes = room->liveness().Nodes(controller_shard().NowUs());
         nodes[config.self()] = {.live = true, .condition = teller->Condition()};
@@ -182,8 +186,9 @@ Status Node::Impl::Start() {
     teller->Start();
     FindCluster();
   });
-  spdlog::info("listening grpc={} kafka={} peer={}", config.grpc.listen.ToString(),
-               config.kafka.listen.ToString(), config.peer.listen.ToString());
+  spdlog::info("listening grpc={} kafka={} peer={} http={}", config.grpc.listen.ToString(),
+               config.kafka.listen.ToString(), config.peer.listen.ToString(),
+               config.http.listen.ToString());
   return {};
 }
 
@@ -209,7 +214,17 @@ Status Node::Impl::OpenDoors() {
   std::vector<boost::asio::io_context*> ios;
   for (Shard* shard : replicas->shards()) ios.push_back(&shard->io());
   kafka_listener = std::make_unique<kafka::Listener>(*kafka_dispatcher, listener, std::move(ios));
-  return kafka_listener->Listen(config.kafka.listen);
+  TRY(kafka_listener->Listen(config.kafka.listen));
+
+  watch = std::make_unique<NodeWatch>(NodeWatch::Context{.config = config,
+                                                         .store = *store,
+                                                         .writer = *writer,
+                                                         .transport = *transport,
+                                                         .replicas = *replicas,
+                                                         .teller = *teller,
+                                                         .broker = *broker,
+                                                         .grpc = *grpc});
+  return watch->Start();
 }
 
 void Node::Impl::FindCluster() {
@@ -239,6 +254,7 @@ void Node::Impl::StartController(const NodeIdentity& known) {
                                                                   .observer = *this},
                                           Self(), known, config.cluster.founders, EntropySeed());
   router->SetRoom(room.get());
+  watch->SetRoom(room.get());
   room->Start(replicas->TakeLoaded(kControllerGroup));
   broker->SetController(&room->controller());
 }
@@ -269,6 +285,7 @@ void Node::Impl::OnControllerShard(const std::function<void(Callback<>)>& task) 
 void Node::Impl::Stop() {
   spdlog::info("stopping node={}", config.node.id);
   OnControllerShard([this](Callback<> done) {
+    watch->Drain();
     teller->Drain();
     if (!room) {
       done();
@@ -287,6 +304,7 @@ void Node::Impl::Stop() {
   OnControllerShard([this](Callback<> done) {
     teller->Stop();
     router->SetRoom(nullptr);
+    watch->SetRoom(nullptr);
     broker->SetController(nullptr);
     founding.reset();
     if (room) {
@@ -299,6 +317,7 @@ void Node::Impl::Stop() {
   replicas->StopReplicas([&stopped] { stopped.set_value(); });
   stopped.get_future().wait();
   grpc_ended.wait();
+  watch->Stop();
   transport->Shutdown();
   replicas->StopShards();
   writer->Stop();

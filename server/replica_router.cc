@@ -116,6 +116,29 @@ void ReplicaRouter::AreWhole(size_t partitions, Callback<bool> done) {
       [partitions, done = std::move(done)](size_t whole) mutable { done(whole >= partitions); });
 }
 
+void ReplicaRouter::Tally(const std::vector<GroupId>& expected, Callback<ReplicaTally> done) {
+  struct Sum {
+    std::atomic<size_t> left;
+    std::vector<ReplicaTally> tallies;  // one a shard
+    Callback<ReplicaTally> done;
+  };
+  auto sum = std::make_shared<Sum>();
+  sum->left = hosts_.size();
+  sum->tallies.resize(hosts_.size());
+  sum->done = std::move(done);
+  std::vector<std::vector<GroupId>> by_host(hosts_.size());
+  for (const GroupId group : expected) by_host[group.value() % hosts_.size()].push_back(group);
+  for (size_t i = 0; i < hosts_.size(); ++i) {
+    hosts_[i]->shard().Post([&host = *hosts_[i], i, sum, groups = std::move(by_host[i])] {
+      sum->tallies[i] = host.Tally(groups);
+      if (sum->left.fetch_sub(1) > 1) return;
+      ReplicaTally total;
+      for (const ReplicaTally& tally : sum->tallies) total.Add(tally);
+      sum->done(total);
+    });
+  }
+}
+
 void ReplicaRouter::With(GroupId group, Callback<Partition*> call) {
   ShardHost& host = HostOf(group);
   host.shard().Post([&host, group, call = std::move(call)]() mutable { call(host.Find(group)); });

@@ -36,6 +36,11 @@ class ReplicaRouter final : public ReplicaHost {
   /// unspecified thread.
   void AreWhole(size_t partitions, Callback<bool> done);
 
+  /// How those of the replicas `expected` here are. `done` on an unspecified thread.
+  void Tally(const std::vector<GroupId>& expected, Callback<ReplicaTally> done);
+
+  /// Every shard's; constant after construction.
+  const std::vector<std::unique_ptr<ShardHost>>& hosts() const { return hosts_; }
   /// Group 0's shard: the controller's executor.
   ShardHost& controller_host() { return *hosts_.front(); }
   /// Every shard, group 0's first.

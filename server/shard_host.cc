@@ -64,6 +64,7 @@ void ShardHost::ErasePartition(GroupId group) {
   // Kept alive by the callback: what is posted to it still finds it.
   auto partition = std::shared_ptr<Partition>(std::move(found->second));
   partitions_.erase(found);
+  counters_of_erased_.Add(partition->counters());
   if (partition->replica().status().refilling) OnRefill(group, RefillEvent::kDropped);
   partition->Remove([this, group, partition](const Status& status) {
     if (!status.ok()) {
@@ -101,6 +102,37 @@ void ShardHost::StopAll(Callback<> done) {
   };
   for (const auto& [group, partition] : partitions_) partition->Stop(one_less);
   one_less();
+}
+
+HostStats ShardHost::stats(bool per_partition) const {
+  HostStats stats{.counters = counters_of_erased_, .cache = cache_.stats()};
+  for (const auto& [group, partition] : partitions_) {
+    stats.Count(partition->vitals());
+    stats.counters.Add(partition->counters());
+    partition->replica().AddLagOfPeers(stats.peers);
+    if (per_partition) stats.partitions.push_back(partition->gauges());
+  }
+  return stats;
+}
+
+ReplicaTally ShardHost::Tally(const std::vector<GroupId>& expected) const {
+  ReplicaTally tally{.expected = expected.size()};
+  for (const GroupId group : expected) {
+    const auto found = partitions_.find(group);
+    if (found == partitions_.end()) {
+      ++tally.missing;
+      continue;
+    }
+    const ReplicaVitals vitals = found->second->vitals();
+    if (vitals.refilling) {
+      ++tally.refilling;
+    } else if (!vitals.has_leader) {
+      ++tally.leaderless;
+    } else if (vitals.lag_entries > kCaughtUpEntries) {
+      ++tally.behind;
+    }
+  }
+  return tally;
 }
 
 bool ShardHost::IsRefilling() const {

@@ -9,6 +9,7 @@
 #include <utility>
 #include <vector>
 
+#include "server/host_stats.h"
 #include "server/partition/partition.h"
 #include "server/partition/pulses.h"
 #include "server/runtime/shard.h"
@@ -63,6 +64,8 @@ class ShardHost final : public ReplicaObserver {
   void OnPeerUnreachable(NodeId peer, bool refused);
   /// Every partition ends its calls and writes its last checkpoint; `done` after that.
   void StopAll(Callback<> done);
+  HostStats stats(bool per_partition) const;
+  ReplicaTally Tally(const std::vector<GroupId>& expected) const;
   /// Whether a replica here is still being refilled after damage.
   bool IsRefilling() const;
   size_t partition_count() const { return partitions_.size(); }
@@ -88,6 +91,7 @@ class ShardHost final : public ReplicaObserver {
   storage::EntryCache cache_;
   Pulses pulses_;
   std::map<GroupId, std::unique_ptr<Partition>> partitions_;
+  ReplicaCounters counters_of_erased_;
   bool watching_unfolded_ = false;
   bool stopping_ = false;
 };

@@ -40,8 +40,21 @@ void EntryCache::Put(GroupId group, const std::vector<raft::Entry>& entries) {
   while (bytes_ > capacity_bytes_) EvictOldest();
 }
 
-std::vector<raft::Entry> EntryCache::Get(GroupId group, raft::IndexRange range,
-                                         size_t max_bytes) const {
+std::vector<raft::Entry> EntryCache::Get(GroupId group, raft::IndexRange range, size_t max_bytes) {
+  std::vector<raft::Entry> found = Lookup(group, range, max_bytes);
+  ++(found.empty() ? stats_.log_misses : stats_.log_hits);
+  return found;
+}
+
+std::vector<raft::Entry> EntryCache::FindOffset(GroupId group, int64_t offset, raft::Index last,
+                                                size_t max_bytes) {
+  std::vector<raft::Entry> found = LookupOffset(group, offset, last, max_bytes);
+  ++(found.empty() ? stats_.fetch_misses : stats_.fetch_hits);
+  return found;
+}
+
+std::vector<raft::Entry> EntryCache::Lookup(GroupId group, raft::IndexRange range,
+                                            size_t max_bytes) const {
   std::vector<raft::Entry> found;
   const auto it = runs_.find(group);
   if (it == runs_.end() || range.empty()) return found;
@@ -59,8 +72,8 @@ std::vector<raft::Entry> EntryCache::Get(GroupId group, raft::IndexRange range,
   return found;
 }
 
-std::vector<raft::Entry> EntryCache::FindOffset(GroupId group, int64_t offset, raft::Index last,
-                                                size_t max_bytes) const {
+std::vector<raft::Entry> EntryCache::LookupOffset(GroupId group, int64_t offset, raft::Index last,
+                                                  size_t max_bytes) const {
   std::vector<raft::Entry> found;
   const auto it = runs_.find(group);
   if (it == runs_.end()) return found;
@@ -79,6 +92,13 @@ std::vector<raft::Entry> EntryCache::FindOffset(GroupId group, int64_t offset, r
     found.push_back(at->entry);
   }
   return found;
+}
+
+CacheStats EntryCache::stats() const {
+  CacheStats stats = stats_;
+  stats.bytes = bytes_;
+  stats.capacity_bytes = capacity_bytes_;
+  return stats;
 }
 
 void EntryCache::Erase(GroupId group) {

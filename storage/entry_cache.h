@@ -12,6 +12,7 @@
 
 #include "base/ids.h"
 #include "raft/types.h"
+#include "storage/store_stats.h"
 
 namespace jangada::storage {
 
@@ -27,16 +28,17 @@ class EntryCache {
 
   /// Entries from range.first on: consecutive, at most `max_bytes` but at least one. Empty:
   /// range.first is not here.
-  std::vector<raft::Entry> Get(GroupId group, raft::IndexRange range, size_t max_bytes) const;
+  std::vector<raft::Entry> Get(GroupId group, raft::IndexRange range, size_t max_bytes);
 
   /// kRecords entries from the one that holds `offset` on, up to index `last`: at most `max_bytes`
   /// but at least one. Empty: that one is not here.
   std::vector<raft::Entry> FindOffset(GroupId group, int64_t offset, raft::Index last,
-                                      size_t max_bytes) const;
+                                      size_t max_bytes);
 
   void Erase(GroupId group);
 
   size_t bytes() const { return bytes_; }
+  CacheStats stats() const;
 
  private:
   struct Cached {
@@ -48,6 +50,9 @@ class EntryCache {
   void TruncateFrom(Run* run, raft::Index first);
   void Drop(const Cached& cached);
   void EvictOldest();
+  std::vector<raft::Entry> Lookup(GroupId group, raft::IndexRange range, size_t max_bytes) const;
+  std::vector<raft::Entry> LookupOffset(GroupId group, int64_t offset, raft::Index last,
+                                        size_t max_bytes) const;
 
   // Constant after construction.
   const size_t capacity_bytes_;
@@ -60,6 +65,7 @@ class EntryCache {
   std::unordered_map<GroupId, Run> runs_;
   std::list<GroupId> ages_;
   size_t bytes_ = 0;
+  CacheStats stats_;  // but for its sizes
 };
 
 }  // namespace jangada::storage

@@ -73,6 +73,7 @@ void LogWriter::Take(Write item) {
 Status LogWriter::AddToBatch(const GroupWrite& write) {
   const size_t entry_bytes = EntryBytes(write);
   if ((entry_bytes > 0 || write.install) && !context_.space.AdmitsEntries(entry_bytes)) {
+    ++refused_writes_;
     return Error{ErrorCode::kDiskFull,
                  "the disk has no room for more entries; free some space or shorten retention"};
   }
@@ -104,6 +105,7 @@ Status LogWriter::AddToBatch(const GroupWrite& write) {
   if (!applied.ok() && applied.error().code == ErrorCode::kDataCorrupt) {
     spdlog::error("a damaged entry was met group={} why=\"{}\"", write.group.value(),
                   applied.error().message);
+    ++damage_found_;
     writer.CutDamage(write.entries.front().index);
     log.needs_reload = true;
   }
@@ -127,7 +129,11 @@ Status LogWriter::CommitBatch() {
   ReachCrashPoint(kCrashBeforeSync);
   rocksdb::WriteOptions synced;
   synced.sync = true;
+  written_bytes_ += batch_.GetDataSize();
+  group_writes_ += touched_.size();
+  const int64_t began_us = context_.executor.NowUs();
   const rocksdb::Status status = context_.db.db->Write(synced, &batch_);
+  sync_latency_.Record(context_.executor.NowUs() - began_us);
   batch_.Clear();
   if (!status.ok()) {
     met_io_error_ = status.IsIOError();
@@ -200,11 +206,25 @@ Result<bool> LogWriter::ConfirmDamage(GroupId group, raft::Index index) {
       "a damaged entry was found; the replica is cut there and refilled group={} index={}",
       group.value(), *suspect);
   ReachCrashPoint(kCrashBeforeCut);
+  ++damage_found_;
   GroupWriter(context_.db, &batch_, group, &log).CutDamage(*suspect);
   log.needs_reload = true;
   touched_.push_back(group);
   TRY(CommitBatch());
   return true;
+}
+
+WriterStats LogWriter::stats() const {
+  WriterStats stats{.sync = sync_latency_.Snapshot(),
+                    .group_writes = group_writes_,
+                    .written_bytes = written_bytes_,
+                    .refused_writes = refused_writes_,
+                    .damage_found = damage_found_,
+                    .dropped_bytes = bytes_dropped_,
+                    .lost_groups = lost_groups_};
+  const std::lock_guard lock(mutex_);
+  stats.queue = queue_.size();
+  return stats;
 }
 
 Status LogWriter::ForgetLostGroups() {

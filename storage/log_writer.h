@@ -20,11 +20,13 @@
 #include <variant>
 #include <vector>
 
+#include "base/latency_histogram.h"
 #include "storage/disk_space.h"
 #include "storage/group_log.h"
 #include "storage/group_writer.h"
 #include "storage/log_store.h"
 #include "storage/rocks_db.h"
+#include "storage/store_stats.h"
 #include "storage/synced_mark.h"
 
 namespace jangada::storage {
@@ -65,6 +67,8 @@ class LogWriter {
   /// Bytes of entries that were trimmed or erased so far: their space returns when tables are
   /// compacted.
   int64_t bytes_dropped() const { return bytes_dropped_; }
+  /// Any thread.
+  WriterStats stats() const;
 
  private:
   struct Write {
@@ -92,7 +96,7 @@ class LogWriter {
   const Context context_;
 
   // Shared, under mutex_.
-  std::mutex mutex_;
+  mutable std::mutex mutex_;
   std::deque<Item> queue_;
   bool drain_posted_ = false;
 
@@ -107,6 +111,11 @@ class LogWriter {
   // Written by the writer's executor, read by any.
   std::atomic<bool> lost_groups_;
   std::atomic<int64_t> bytes_dropped_ = 0;
+  LatencyHistogram sync_latency_;
+  std::atomic<uint64_t> group_writes_ = 0;
+  std::atomic<uint64_t> written_bytes_ = 0;
+  std::atomic<uint64_t> refused_writes_ = 0;
+  std::atomic<uint64_t> damage_found_ = 0;
 };
 
 }  // namespace jangada::storage

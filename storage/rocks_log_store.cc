@@ -111,6 +111,7 @@ struct RocksLogStore::Impl {
   RocksReader reader;
   LogWriter writer;
   std::atomic<size_t> next_reader = 0;
+  LatencyHistogram cold_read_latency;
   // First to go: they use all of the above.
   std::vector<std::unique_ptr<ThreadExecutor>> readers;
   SpaceReclaimer reclaimer;
@@ -196,18 +197,21 @@ void RocksLogStore::Persist(GroupWrite write, Executor& reply_to, Callback<Statu
 template <class T, class ReadFunction>
 void RocksLogStore::Impl::ReadAndJudge(GroupId group, Executor& reply_to, Callback<T> done,
                                        ReadFunction read) {
-  NextReader().Post([this, group, &reply_to, done = std::move(done), read]() mutable {
-    std::optional<raft::Index> suspect;
-    T answer = read(&suspect);
-    if (!suspect) return Reply(reply_to, std::move(done), std::move(answer));
-    writer.Run([this, group, index = *suspect, &reply_to, done = std::move(done)]() mutable {
-      const Result<bool> damaged = writer.ConfirmDamage(group, index);
-      T verdict = !damaged.ok() ? damaged.error()
-                  : *damaged    ? IsDamaged(group, index)
-                                : NotHeld(group, index);
-      Reply(reply_to, std::move(done), std::move(verdict));
-    });
-  });
+  Executor& on = NextReader();
+  on.Post(
+      [this, group, &on, asked_us = on.NowUs(), &reply_to, done = std::move(done), read]() mutable {
+        std::optional<raft::Index> suspect;
+        T answer = read(&suspect);
+        cold_read_latency.Record(on.NowUs() - asked_us);
+        if (!suspect) return Reply(reply_to, std::move(done), std::move(answer));
+        writer.Run([this, group, index = *suspect, &reply_to, done = std::move(done)]() mutable {
+          const Result<bool> damaged = writer.ConfirmDamage(group, index);
+          T verdict = !damaged.ok() ? damaged.error()
+                      : *damaged    ? IsDamaged(group, index)
+                                    : NotHeld(group, index);
+          Reply(reply_to, std::move(done), std::move(verdict));
+        });
+      });
 }
 
 Entries RocksLogStore::Impl::ReadNow(GroupId group, const ReadLimits& limits,
@@ -301,5 +305,9 @@ void RocksLogStore::ReadCheckpoint(GroupId group, Executor& reply_to,
 }
 
 LogStore::Usage RocksLogStore::usage() const { return impl_->space.usage(); }
+
+StoreStats RocksLogStore::stats() const {
+  return {.writer = impl_->writer.stats(), .cold_read = impl_->cold_read_latency.Snapshot()};
+}
 
 }  // namespace jangada::storage

@@ -11,6 +11,7 @@
 #include <string>
 
 #include "storage/log_store.h"
+#include "storage/store_stats.h"
 
 namespace jangada::storage {
 
@@ -47,6 +48,8 @@ class RocksLogStore final : public LogStore {
   void ReadCheckpoint(GroupId group, Executor& reply_to,
                       Callback<Result<Checkpoint>> done) override;
   Usage usage() const override;
+  /// Any thread.
+  StoreStats stats() const;
 
  private:
   struct Impl;

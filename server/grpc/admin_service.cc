@@ -51,7 +51,7 @@ Error NoTopic(const std::string& name) {
 grpc::ServerUnaryReactor* AdminService::CreateTopic(grpc::CallbackServerContext* context,
                                                     const v1::CreateTopicRequest* request,
                                                     v1::CreateTopicResponse* response) {
-  auto* call = new UnaryCall(door_, *context, kMaxCallUs);
+  auto* call = new UnaryCall(door_, Method::kCreateTopic, *context, kMaxCallUs);
   auto create = CreateTopicFrom(*request);
   if (!create.ok()) {
     call->Fail(create.error());
@@ -73,7 +73,7 @@ grpc::ServerUnaryReactor* AdminService::CreateTopic(grpc::CallbackServerContext*
 grpc::ServerUnaryReactor* AdminService::DeleteTopic(grpc::CallbackServerContext* context,
                                                     const v1::DeleteTopicRequest* request,
                                                     v1::DeleteTopicResponse*) {
-  auto* call = new UnaryCall(door_, *context, kDefaultCallUs);
+  auto* call = new UnaryCall(door_, Method::kDeleteTopic, *context, kDefaultCallUs);
   if (Checked(call, CheckTopicName(request->name()))) {
     door_.broker.DeleteTopic(request->name(), AnswerTo(call));
   }
@@ -83,7 +83,7 @@ grpc::ServerUnaryReactor* AdminService::DeleteTopic(grpc::CallbackServerContext*
 grpc::ServerUnaryReactor* AdminService::ListTopics(grpc::CallbackServerContext* context,
                                                    const v1::ListTopicsRequest*,
                                                    v1::ListTopicsResponse* response) {
-  auto* call = new UnaryCall(door_, *context, kDefaultCallUs);
+  auto* call = new UnaryCall(door_, Method::kListTopics, *context, kDefaultCallUs);
   for (const auto& [name, topic] : door_.broker.image()->topics) {
     auto* entry = response->add_topics();
     entry->set_name(name);
@@ -98,7 +98,7 @@ grpc::ServerUnaryReactor* AdminService::ListTopics(grpc::CallbackServerContext* 
 grpc::ServerUnaryReactor* AdminService::DescribeTopics(grpc::CallbackServerContext* context,
                                                        const v1::DescribeTopicsRequest* request,
                                                        v1::DescribeTopicsResponse* response) {
-  auto* call = new UnaryCall(door_, *context, kDefaultCallUs);
+  auto* call = new UnaryCall(door_, Method::kDescribeTopics, *context, kDefaultCallUs);
   auto describe = [this, request, response](Callback<Result<bool>> tried) {
     const ClusterImagePtr image = door_.broker.image();
     response->Clear();
@@ -123,7 +123,7 @@ grpc::ServerUnaryReactor* AdminService::DescribeTopics(grpc::CallbackServerConte
 grpc::ServerUnaryReactor* AdminService::AlterTopicConfigs(
     grpc::CallbackServerContext* context, const v1::AlterTopicConfigsRequest* request,
     v1::AlterTopicConfigsResponse*) {
-  auto* call = new UnaryCall(door_, *context, kDefaultCallUs);
+  auto* call = new UnaryCall(door_, Method::kAlterTopicConfigs, *context, kDefaultCallUs);
   auto changes = ConfigChangesFrom(*request);
   if (!changes.ok()) {
     call->Fail(changes.error());
@@ -136,7 +136,7 @@ grpc::ServerUnaryReactor* AdminService::AlterTopicConfigs(
 grpc::ServerUnaryReactor* AdminService::CreatePartitions(grpc::CallbackServerContext* context,
                                                          const v1::CreatePartitionsRequest* request,
                                                          v1::CreatePartitionsResponse*) {
-  auto* call = new UnaryCall(door_, *context, kDefaultCallUs);
+  auto* call = new UnaryCall(door_, Method::kCreatePartitions, *context, kDefaultCallUs);
   if (!Checked(call, CheckTopicName(request->topic()))) return call;
   if (request->total() < 1 || request->total() > kMaxPartitionsOfTopic) {
     call->Fail({ErrorCode::kInvalidArgument,
@@ -152,7 +152,7 @@ grpc::ServerUnaryReactor* AdminService::CreatePartitions(grpc::CallbackServerCon
 grpc::ServerUnaryReactor* AdminService::DescribeCluster(grpc::CallbackServerContext* context,
                                                         const v1::DescribeClusterRequest*,
                                                         v1::DescribeClusterResponse* response) {
-  auto* call = new UnaryCall(door_, *context, kDefaultCallUs);
+  auto* call = new UnaryCall(door_, Method::kDescribeCluster, *context, kDefaultCallUs);
   const ClusterImagePtr image = door_.broker.image();
   response->set_cluster_id(image->cluster_id.ToString());
   response->set_node_id(door_.broker.self().value());
@@ -166,7 +166,7 @@ grpc::ServerUnaryReactor* AdminService::DescribeCluster(grpc::CallbackServerCont
 grpc::ServerUnaryReactor* AdminService::TransferLeadership(
     grpc::CallbackServerContext* context, const v1::TransferLeadershipRequest* request,
     v1::TransferLeadershipResponse*) {
-  auto* call = new UnaryCall(door_, *context, kDefaultCallUs);
+  auto* call = new UnaryCall(door_, Method::kTransferLeadership, *context, kDefaultCallUs);
   if (!Checked(call, CheckWhere(request->topic(), request->partition()))) return call;
   if (!Checked(call, CheckNodeId("to_node_id", request->to_node_id()))) return call;
   const TopicPartition where{request->topic(), request->partition()};
@@ -178,7 +178,7 @@ grpc::ServerUnaryReactor* AdminService::TransferLeadership(
 grpc::ServerUnaryReactor* AdminService::MovePartition(grpc::CallbackServerContext* context,
                                                       const v1::MovePartitionRequest* request,
                                                       v1::MovePartitionResponse*) {
-  auto* call = new UnaryCall(door_, *context, kDefaultCallUs);
+  auto* call = new UnaryCall(door_, Method::kMovePartition, *context, kDefaultCallUs);
   if (!Checked(call, CheckWhere(request->topic(), request->partition()))) return call;
   auto replicas = ReplicasFrom("replicas", request->replicas());
   if (!replicas.ok()) {
@@ -193,7 +193,7 @@ grpc::ServerUnaryReactor* AdminService::MovePartition(grpc::CallbackServerContex
 grpc::ServerUnaryReactor* AdminService::DeleteRecords(grpc::CallbackServerContext* context,
                                                       const v1::DeleteRecordsRequest* request,
                                                       v1::DeleteRecordsResponse* response) {
-  auto* call = new UnaryCall(door_, *context, kDefaultCallUs);
+  auto* call = new UnaryCall(door_, Method::kDeleteRecords, *context, kDefaultCallUs);
   if (!Checked(call, CheckWhere(request->topic(), request->partition()))) return call;
   const TopicPartition where{request->topic(), request->partition()};
   auto deleted = [call, response, where](Result<int64_t> log_start_offset) {
@@ -221,7 +221,7 @@ grpc::ServerUnaryReactor* AdminService::DeleteRecords(grpc::CallbackServerContex
 grpc::ServerUnaryReactor* AdminService::AddNode(grpc::CallbackServerContext* context,
                                                 const v1::AddNodeRequest* request,
                                                 v1::AddNodeResponse*) {
-  auto* call = new UnaryCall(door_, *context, kDefaultCallUs);
+  auto* call = new UnaryCall(door_, Method::kAddNode, *context, kDefaultCallUs);
   if (Checked(call, CheckNodeId("node_id", request->node_id()))) {
     door_.broker.AddNode(NodeId(request->node_id()), AnswerTo(call));
   }
@@ -231,7 +231,7 @@ grpc::ServerUnaryReactor* AdminService::AddNode(grpc::CallbackServerContext* con
 grpc::ServerUnaryReactor* AdminService::RemoveNode(grpc::CallbackServerContext* context,
                                                    const v1::RemoveNodeRequest* request,
                                                    v1::RemoveNodeResponse*) {
-  auto* call = new UnaryCall(door_, *context, kDefaultCallUs);
+  auto* call = new UnaryCall(door_, Method::kRemoveNode, *context, kDefaultCallUs);
   if (Checked(call, CheckNodeId("node_id", request->node_id()))) {
     door_.broker.RemoveNode(NodeId(request->node_id()), AnswerTo(call));
   }

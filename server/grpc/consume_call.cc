@@ -24,7 +24,9 @@ class ConsumeCall final : public grpc::ServerWriteReactor<v1::ConsumeResponse>,
               const v1::ConsumeRequest& request)
       : door_(door),
         scope_(ScopeOf(context, kUnboundedUs, std::make_shared<Cancellation>())),
-        request_(request) {}
+        request_(request) {
+    door_.meter.Began(Method::kConsume);
+  }
 
   void Begin(std::shared_ptr<ConsumeCall> self) {
     self_ = std::move(self);
@@ -304,6 +306,7 @@ void ConsumeCall::FinishIfOver() {
     finished_ = true;
     if (failure_) status = *failure_;
   }
+  door_.meter.Ended(Method::kConsume, status.error_code());
   Finish(status);
 }
 

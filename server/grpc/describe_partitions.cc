@@ -85,7 +85,7 @@ void Describe(UnaryCall* call, const std::vector<TopicPartition>& wanted, int64_
 grpc::ServerUnaryReactor* AdminService::DescribePartitions(
     grpc::CallbackServerContext* context, const v1::DescribePartitionsRequest* request,
     v1::DescribePartitionsResponse* response) {
-  auto* call = new UnaryCall(door_, *context, kMaxCallUs);
+  auto* call = new UnaryCall(door_, Method::kDescribePartitions, *context, kMaxCallUs);
   const auto wait_us =
       WaitOf("max_wait_ms", request->max_wait_ms(), kDefaultDescribeWaitUs, kMaxFetchWaitUs);
   if (!wait_us.ok()) {

@@ -7,6 +7,7 @@
 #include <cstdint>
 
 #include "server/broker.h"
+#include "server/grpc/call_meter.h"
 #include "server/grpc/cancellation.h"
 #include "server/grpc/grpc_server.h"
 #include "server/grpc/router.h"
@@ -22,14 +23,19 @@ class ByteBudget {
   bool Take(size_t bytes) {
     if (used_.fetch_add(bytes) + bytes <= limit_) return true;
     used_.fetch_sub(bytes);
+    ++refused_;
     return false;
   }
   void Return(size_t bytes) { used_.fetch_sub(bytes); }
   size_t used() const { return used_.load(); }
+  size_t limit() const { return limit_; }
+  /// How often Take answered false.
+  uint64_t refused() const { return refused_.load(); }
 
  private:
   const size_t limit_;
   std::atomic<size_t> used_ = 0;
+  std::atomic<uint64_t> refused_ = 0;
 };
 
 struct Door {
@@ -43,6 +49,7 @@ struct Door {
   const GrpcServerOptions options;
   Router router;
   ByteBudget produce_bytes;
+  CallMeter meter;
   /// Turns of the calls that leave the choice of a partition to the node.
   std::atomic<uint64_t> turn = 0;
   /// Pulled when the server stops: streams end in order, their clients go elsewhere.

@@ -97,8 +97,25 @@ Status GrpcServer::Start(const std::string& address) {
                  "Cannot listen for gRPC clients at " + address + ": " + WhyNotListening(address) +
                      "; stop the other process or configure another address."};
   }
+  SetServing(false);
   spdlog::info("listening for grpc clients address={} port={}", address, impl_->port);
   return {};
+}
+
+void GrpcServer::SetServing(bool serving) {
+  auto* health = impl_->server->GetHealthCheckService();
+  health->SetServingStatus(serving);  // of the node: the empty name
+  health->SetServingStatus(v1::Log::service_full_name(), serving);
+  health->SetServingStatus(v1::Admin::service_full_name(), serving);
+}
+
+DoorStats GrpcServer::stats() const {
+  const grpc_door::Door& door = impl_->door;
+  return {.methods = door.meter.Stats(),
+          .produce_bytes = door.produce_bytes.used(),
+          .produce_limit_bytes = door.produce_bytes.limit(),
+          .throttled = door.produce_bytes.refused(),
+          .forwarded = door.router.forwarded()};
 }
 
 uint16_t GrpcServer::port() const {

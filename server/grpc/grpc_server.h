@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "base/result.h"
+#include "server/grpc/door_stats.h"
 #include "server/limits.h"
 
 namespace jangada::server {
@@ -46,6 +47,14 @@ class GrpcServer {
 
   /// The port listened on. REQUIRES: Start succeeded.
   uint16_t port() const;
+
+  /// What grpc.health.v1 answers, for the node and for each service of ours: SERVING, or (false, as
+  /// it is after Start) NOT_SERVING. Calls are served all the same. REQUIRES: Start succeeded. Any
+  /// thread.
+  void SetServing(bool serving);
+
+  /// Any thread.
+  DoorStats stats() const;
 
   /// Takes no new calls, lets unary calls and unacknowledged produces finish for `grace_us`, ends
   /// streams with SHUTTING_DOWN, cancels the rest. Returns at once.

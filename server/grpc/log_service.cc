@@ -76,7 +76,7 @@ void ProduceTo(UnaryCall* call, TopicPartition where, const v1::ProduceRequest& 
 grpc::ServerUnaryReactor* LogService::InitProducer(grpc::CallbackServerContext* context,
                                                    const v1::InitProducerRequest*,
                                                    v1::InitProducerResponse* response) {
-  auto* call = new UnaryCall(door_, *context, kDefaultCallUs);
+  auto* call = new UnaryCall(door_, Method::kInitProducer, *context, kDefaultCallUs);
   // An id that nobody hears of harms nobody, so asking again is safe.
   WithRetry<ProducerIdentity>(
       call->scope(), true,
@@ -96,7 +96,7 @@ grpc::ServerUnaryReactor* LogService::Produce(grpc::CallbackServerContext* conte
                                               const v1::ProduceRequest* request,
                                               v1::ProduceResponse* response) {
   const auto limit_us = WaitOf("timeout_ms", request->timeout_ms(), kDefaultCallUs, kMaxCallUs);
-  auto* call = new UnaryCall(door_, *context, limit_us.ok() ? *limit_us : 0);
+  auto* call = new UnaryCall(door_, Method::kProduce, *context, limit_us.ok() ? *limit_us : 0);
   if (const Status checked = CheckProduce(*request); !checked.ok()) {
     call->Fail(checked.error());
     return call;
@@ -142,7 +142,7 @@ grpc::ServerUnaryReactor* LogService::Fetch(grpc::CallbackServerContext* context
                                             const v1::FetchRequest* request,
                                             v1::FetchResponse* response) {
   const int64_t wait_us = int64_t{std::max(request->max_wait_ms(), 0)} * 1000;
-  auto* call = new UnaryCall(door_, *context, kDefaultCallUs + wait_us);
+  auto* call = new UnaryCall(door_, Method::kFetch, *context, kDefaultCallUs + wait_us);
   if (const Status checked = CheckFetch(*request); !checked.ok()) {
     call->Fail(checked.error());
     return call;
@@ -170,7 +170,7 @@ grpc::ServerUnaryReactor* LogService::Fetch(grpc::CallbackServerContext* context
 grpc::ServerUnaryReactor* LogService::ListOffsets(grpc::CallbackServerContext* context,
                                                   const v1::ListOffsetsRequest* request,
                                                   v1::ListOffsetsResponse* response) {
-  auto* call = new UnaryCall(door_, *context, kDefaultCallUs);
+  auto* call = new UnaryCall(door_, Method::kListOffsets, *context, kDefaultCallUs);
   if (const Status checked = CheckListOffsets(*request); !checked.ok()) {
     call->Fail(checked.error());
     return call;

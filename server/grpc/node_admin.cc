@@ -9,7 +9,7 @@ namespace jangada::server::grpc_door {
 grpc::ServerUnaryReactor* AdminService::GetLogLevel(grpc::CallbackServerContext* context,
                                                     const v1::GetLogLevelRequest*,
                                                     v1::GetLogLevelResponse* response) {
-  auto* call = new UnaryCall(door_, *context, kDefaultCallUs);
+  auto* call = new UnaryCall(door_, Method::kGetLogLevel, *context, kDefaultCallUs);
   response->set_node_id(door_.broker.self().value());
   response->set_level(LogLevel());
   call->Answer();
@@ -19,7 +19,7 @@ grpc::ServerUnaryReactor* AdminService::GetLogLevel(grpc::CallbackServerContext*
 grpc::ServerUnaryReactor* AdminService::SetLogLevel(grpc::CallbackServerContext* context,
                                                     const v1::SetLogLevelRequest* request,
                                                     v1::SetLogLevelResponse* response) {
-  auto* call = new UnaryCall(door_, *context, kDefaultCallUs);
+  auto* call = new UnaryCall(door_, Method::kSetLogLevel, *context, kDefaultCallUs);
   response->set_node_id(door_.broker.self().value());
   response->set_previous_level(LogLevel());
   call->AnswerWith(ChangeLogLevel(request->level()));
@@ -29,7 +29,7 @@ grpc::ServerUnaryReactor* AdminService::SetLogLevel(grpc::CallbackServerContext*
 grpc::ServerUnaryReactor* AdminService::DescribeConfig(grpc::CallbackServerContext* context,
                                                        const v1::DescribeConfigRequest*,
                                                        v1::DescribeConfigResponse* response) {
-  auto* call = new UnaryCall(door_, *context, kDefaultCallUs);
+  auto* call = new UnaryCall(door_, Method::kDescribeConfig, *context, kDefaultCallUs);
   response->set_node_id(door_.broker.self().value());
   for (const NodeOption& option : door_.options.config) {
     auto* to = response->add_options();

@@ -21,7 +21,9 @@ class ProduceStreamCall final
       public std::enable_shared_from_this<ProduceStreamCall> {
  public:
   ProduceStreamCall(Door& door, const grpc::CallbackServerContext& context)
-      : door_(door), scope_(ScopeOf(context, kUnboundedUs, std::make_shared<Cancellation>())) {}
+      : door_(door), scope_(ScopeOf(context, kUnboundedUs, std::make_shared<Cancellation>())) {
+    door_.meter.Began(Method::kProduceStream);
+  }
 
   void Begin(std::shared_ptr<ProduceStreamCall> self) {
     self_ = std::move(self);
@@ -37,6 +39,7 @@ class ProduceStreamCall final
     int64_t number = 0;
     size_t bytes = 0;
     bool budgeted = false;  // its bytes are taken from the node's budget
+    TimePoint read_at = Now();
     TopicPartition where;
   };
   struct Lane {
@@ -168,6 +171,7 @@ void ProduceStreamCall::Answer(Ticket ticket, Result<ProduceResult> result) {
     *ack.message.mutable_error() = DetailOf(result.error(), &ticket.where, door_.broker);
   }
   if (ticket.budgeted) door_.produce_bytes.Return(ticket.bytes);
+  door_.meter.Answered(Method::kProduceStream, -MicrosUntil(ticket.read_at));
   {
     const std::lock_guard lock(mutex_);
     acks_.push_back(std::move(ack));
@@ -262,6 +266,7 @@ void ProduceStreamCall::FinishIfOver() {
       status = StatusOf(Stopping(), nullptr, door_.broker);
     }
   }
+  door_.meter.Ended(Method::kProduceStream, status.error_code());
   Finish(status);
 }
 

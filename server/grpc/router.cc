@@ -70,6 +70,7 @@ std::shared_ptr<Peer> Router::LeaderElsewhere(const TopicPartition& where, const
   const ClusterImagePtr image = broker_.image();
   const auto node = image->nodes.find(*leader);
   if (node == image->nodes.end() || node->second.grpc.port == 0) return nullptr;
+  ++forwarded_;
   return peers_.At(*leader, node->second.grpc.ToString());
 }
 

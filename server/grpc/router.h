@@ -3,6 +3,7 @@
 // time (retry.h). Any thread; `done` on an unspecified one.
 #pragma once
 
+#include <atomic>
 #include <memory>
 #include <string>
 
@@ -21,6 +22,9 @@ class Router {
                Callback<Result<ProduceResult>> done);
   void ProduceOnce(ProduceRequest request, const CallScope& scope,
                    Callback<Result<ProduceResult>> done);
+  /// Calls that went to another node so far.
+  uint64_t forwarded() const { return forwarded_; }
+
   /// This node would hand a produce to its own broker now.
   bool IsLocal(const TopicPartition& where, const CallScope& scope) const;
 
@@ -52,6 +56,7 @@ class Router {
 
   Broker& broker_;
   Peers peers_;
+  std::atomic<uint64_t> forwarded_ = 0;
 };
 
 }  // namespace jangada::server::grpc_door

@@ -28,6 +28,7 @@ class FetchWaiters {
   /// Weeds first if it seems so.
   bool full();
   bool empty() const { return waiters_.empty(); }
+  size_t size() const { return waiters_.size(); }
 
   /// Wakes once `bytes` more than now were committed, or at `deadline_us`, or, sooner or later, if
   /// it is abandoned (may be nullptr). REQUIRES: !full().

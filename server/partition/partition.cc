@@ -1,16 +1,11 @@
 #include "server/partition/partition.h"
 
+#include <algorithm>
 #include <utility>
 
 #include "server/partition/partition_impl.h"
 
 namespace jangada::server {
-namespace {
-
-/// A live voter this far behind the leader's last entry still counts as caught up.
-constexpr raft::Index kCaughtUpEntries = 100;
-
-}  // namespace
 
 // ---- the state machine ----
 
@@ -120,6 +115,34 @@ void Partition::UpdateConfig(const TopicConfig& config) {
   impl_->config = config;
   impl_->retention_due_ms = 0;
   impl_->appended_since_check = true;
+}
+
+ReplicaCounters Partition::counters() const {
+  ReplicaCounters counters = impl_->replica.counters();
+  counters.Add(impl_->fetched);
+  return counters;
+}
+
+ReplicaVitals Partition::vitals() const {
+  ReplicaVitals vitals = impl_->replica.vitals();
+  vitals.waiting_fetches = impl_->waiters.size();
+  return vitals;
+}
+
+PartitionGauges Partition::gauges() const {
+  const ReplicaVitals vitals = impl_->replica.vitals();
+  PartitionGauges gauges{.topic = impl_->options.where.topic,
+                         .partition = impl_->options.where.partition,
+                         .leads = vitals.leads,
+                         .log_start_offset = log_start_offset(),
+                         .high_watermark = high_watermark(),
+                         .lag_entries = vitals.lag_entries};
+  std::map<NodeId, PeerLag> followers;
+  impl_->replica.AddLagOfPeers(followers);
+  for (const auto& [node, lag] : followers) {
+    gauges.lag_entries = std::max(gauges.lag_entries, lag.max_lag_entries);
+  }
+  return gauges;
 }
 
 PartitionView Partition::View() const {

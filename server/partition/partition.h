@@ -75,6 +75,11 @@ class Partition {
   Status TransferLeadership(NodeId to) { return replica().TransferLeadership(to); }
   void UpdateConfig(const TopicConfig& config);
 
+  /// Its replica's and its own, since it was made.
+  ReplicaCounters counters() const;
+  ReplicaVitals vitals() const;
+  PartitionGauges gauges() const;
+
   /// As this node knows it; `desired_replicas` and `reassigning` are the controller's to fill in.
   PartitionView View() const;
   int64_t high_watermark() const;

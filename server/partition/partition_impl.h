@@ -105,6 +105,7 @@ struct Partition::Impl {
 
   // Fetch.
   FetchWaiters waiters;
+  ReplicaCounters fetched;     // only what concerns fetches
   size_t committed_bytes = 0;  // since the waiters were last told
   bool wake_scheduled = false;
 

@@ -100,6 +100,9 @@ void Partition::Impl::AnswerFetch(Fetch fetch, const std::vector<raft::Entry>& e
   FetchResult result{.batches = {},
                      .high_watermark = state.high_watermark(),
                      .log_start_offset = state.log_start_offset()};
+  ++fetched.fetches;
+  fetched.fetched_batches += entries.size();
+  fetched.fetched_bytes += PayloadBytes(entries);
   result.batches.reserve(entries.size());
   for (const raft::Entry& entry : entries) {
     if (!fetch.at_least_one_batch && entry.payload.size() > fetch.max_bytes) break;

@@ -87,6 +87,7 @@ Status Replica::Impl::Open(const storage::GroupState& state, const raft::Members
   next.applied = std::min(next.machine, restored.last.index);
   restored.applied = next.applied;
   refilling = state.damaged;
+  if (refilling) ++counters.damage_found;
   if (refilling) observer.OnRefill(options.group, RefillEvent::kBegan);
   folded = next;
   apply_to = next.applied;
@@ -107,6 +108,12 @@ void Replica::Impl::FoundGroup() {
   storage::GroupWrite write;
   write.checkpoint = std::move(checkpoint);
   writes.Push(std::move(write), {});
+}
+
+void Replica::Impl::DropCore() {
+  counters.elections_started += raft->elections().started;
+  counters.elections_won += raft->elections().won;
+  raft.reset();
 }
 
 void Replica::Impl::StopWork() {
@@ -231,10 +238,15 @@ Status Replica::Impl::CheckRunning() const {
   return Status();
 }
 
+bool Replica::Impl::IsReadyLeader() const {
+  return phase == Phase::kRunning && raft->IsLeader() && ready_term != 0 &&
+         ready_term == raft->term();
+}
+
 Status Replica::Impl::CheckReadyLeader() const {
   TRY(CheckRunning());
   if (!raft->IsLeader()) return NotLeader();
-  if (ready_term == 0 || ready_term != raft->term()) {
+  if (!IsReadyLeader()) {
     return Error{ErrorCode::kUnavailable, "this node was just elected leader of group " +
                                               std::to_string(options.group.value()) +
                                               " and is about to serve; try again shortly"};
@@ -311,6 +323,7 @@ void Replica::Propose(raft::EntryType type, Bytes payload, int32_t record_count,
   if (const Status ready = CheckReadyLeader(); !ready.ok()) return done(ready.error());
   impl_->Touch();
   const int64_t base_offset = impl_->next_offset;
+  const size_t bytes = payload.size();
   const Result<raft::Position> position = impl_->raft->Propose({.type = type,
                                                                 .base_offset = base_offset,
                                                                 .record_count = record_count,
@@ -318,6 +331,11 @@ void Replica::Propose(raft::EntryType type, Bytes payload, int32_t record_count,
   impl_->ScheduleTurn();
   if (!position.ok()) return done(position.error());
   impl_->next_offset += record_count;
+  if (type == raft::EntryType::kRecords) {
+    ++impl_->counters.appended_batches;
+    impl_->counters.appended_records += static_cast<uint64_t>(record_count);
+    impl_->counters.appended_bytes += bytes;
+  }
   impl_->proposals.Add({*position, base_offset},
                        impl_->context.executor.NowUs() + impl_->options.proposal_timeout_us,
                        std::move(done));
@@ -403,7 +421,7 @@ void Replica::OnLogStartMoved() {
                                                     }));
 }
 
-bool Replica::IsReadyLeader() const { return impl_->CheckReadyLeader().ok(); }
+bool Replica::IsReadyLeader() const { return impl_->IsReadyLeader(); }
 
 Status Replica::CheckReadyLeader() const { return impl_->CheckReadyLeader(); }
 
@@ -411,6 +429,38 @@ raft::RaftStatus Replica::status() const {
   if (!impl_->raft) return {};
   impl_->HearPulses();
   return impl_->raft->status();
+}
+
+ReplicaCounters Replica::counters() const {
+  ReplicaCounters counters = impl_->counters;
+  if (impl_->raft) {
+    counters.elections_started += impl_->raft->elections().started;
+    counters.elections_won += impl_->raft->elections().won;
+  }
+  return counters;
+}
+
+ReplicaVitals Replica::vitals() const {
+  ReplicaVitals vitals{.leads = impl_->IsReadyLeader(),
+                       .refilling = impl_->refilling,
+                       .unfolded_bytes = impl_->folded.unfolded_bytes};
+  if (impl_->phase != Impl::Phase::kRunning) return vitals;
+  vitals.has_leader = impl_->raft->leader().has_value();
+  vitals.lag_entries = impl_->raft->known_commit() - impl_->folded.applied;
+  return vitals;
+}
+
+void Replica::AddLagOfPeers(std::map<NodeId, PeerLag>& peers) const {
+  if (!impl_->IsReadyLeader()) return;
+  impl_->raft->VisitPeers([&peers, commit = impl_->raft->commit()](const raft::PeerStatus& peer) {
+    const uint64_t lag = commit - std::min(peer.match, commit);
+    const bool behind = peer.recently_active && lag > kCaughtUpEntries;
+    peers[peer.node].Add({.replicas = 1,
+                          .behind = behind ? 1U : 0U,
+                          .unheard = peer.recently_active ? 0U : 1U,
+                          .lag_entries = lag,
+                          .max_lag_entries = lag});
+  });
 }
 
 raft::MembershipAt Replica::committed_membership() const {

@@ -6,12 +6,14 @@
 
 #include <cstdint>
 #include <deque>
+#include <map>
 #include <memory>
 #include <optional>
 
 #include "base/callback.h"
 #include "base/executor.h"
 #include "raft/raft.h"
+#include "server/partition/partition_stats.h"
 #include "server/partition/pending_proposals.h"
 #include "server/partition/state_machine.h"
 #include "server/transport/transport.h"
@@ -119,6 +121,12 @@ class Replica {
   /// kNotLeader or kUnavailable with a sentence, or OK for the ready leader.
   Status CheckReadyLeader() const;
   raft::RaftStatus status() const;
+  /// Since this replica was made.
+  ReplicaCounters counters() const;
+  /// Cheap: no list of anything. `waiting_fetches` is the partition's to fill in.
+  ReplicaVitals vitals() const;
+  /// Adds what this replica, if it is the ready leader, knows of its followers.
+  void AddLagOfPeers(std::map<NodeId, PeerLag>& peers) const;
   /// The last configuration known to be committed: who votes, and who may be deleted.
   raft::MembershipAt committed_membership() const;
   raft::Index applied() const;

@@ -79,6 +79,7 @@ void Replica::Impl::WriteCheckpoint(const std::optional<TrimPoint>& trim) {
 
 void Replica::Impl::OnCheckpointDurable(const LogBase& base, bool trimmed) {
   if (phase != Phase::kRunning) return;
+  ++counters.checkpoints_written;
   // An install that came in between has a later base of its own.
   if (trimmed && base.meta.last.index > folded.base.meta.last.index) {
     folded.base = base;
@@ -146,7 +147,7 @@ void Replica::Impl::Reopen(const Result<storage::GroupState>& state) {
   raft::Membership bootstrap;
   const raft::MembershipAt& base = folded.base.meta.membership;
   if (base.index == 0) bootstrap = base.membership;
-  raft.reset();
+  DropCore();
   const Status opened = Open(*state, bootstrap, /*keep_machine=*/true);
   if (!opened.ok()) return OnStoreError(Error{ErrorCode::kIoError, opened.error().message});
   if (!state->checkpoint && !bootstrap.IsEmpty()) FoundGroup();

@@ -41,6 +41,8 @@ struct Replica::Impl final : PulseMember {
               bool keep_machine);
   void FoundGroup();
   void StopWork();
+  /// The core as it is goes; what it counted stays.
+  void DropCore();
   raft::Ticks NowTicks() const;
   /// Before a call of the core; after it ScheduleTurn.
   void Touch() {
@@ -56,6 +58,7 @@ struct Replica::Impl final : PulseMember {
   void CampaignUntilLed(int tries);
   Status CheckRunning() const;
   Status CheckReadyLeader() const;
+  bool IsReadyLeader() const;
   Error NotLeader() const;
 
   // ---- carrying out a Ready: replica_ready.cc ----
@@ -130,6 +133,9 @@ struct Replica::Impl final : PulseMember {
   std::vector<std::pair<raft::Index, Callback<>>> until_synced;
   std::vector<Callback<Status>> until_checkpoint;
   bool checkpointing = false;
+
+  // What was counted; elections of a core that was replaced since included.
+  ReplicaCounters counters;
 
   // Role and life.
   Phase phase = Phase::kNew;

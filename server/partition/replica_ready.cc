@@ -71,6 +71,7 @@ void Replica::Impl::InstallSnapshot(const raft::Ready::Install& install,
   Result<OpenedCheckpoint> opened = OpenSnapshot(install.meta, install.data);
   CHECK(opened.ok());  // Step let nothing else through
   const FoldedState& state = opened->folded;
+  ++counters.checkpoints_installed;
   spdlog::info("installing a checkpoint group={} log_begins_after={} folded_up_to={}",
                options.group.value(), install.meta.last.index, state.applied.index);
   // The checkpoint of another leader may fold in less than this machine has: the state at hand is
@@ -210,6 +211,7 @@ void Replica::Impl::SendCheckpoint(const raft::SendSnapshot& order,
                                          .body = raft::InstallSnapshot{
                                              at_base.meta, storage::EncodeCheckpoint(at_base)}});
   raft->OnSnapshotSent(order.to, at_base.meta.last.index);
+  ++counters.checkpoints_sent;
 }
 
 // ---- 4. what is committed ----
@@ -269,10 +271,13 @@ void Replica::Impl::ApplyOne(const raft::Entry& entry) {
   folded.applied = entry.index;
   folded.next_offset = entry.base_offset + entry.record_count;
   folded.unfolded_bytes += entry.size();
+  ++counters.applied_entries;
+  counters.applied_bytes += entry.size();
   const bool of_my_term = role.role == raft::Role::kLeader && entry.term == role.term;
   if (of_my_term && ready_term == 0 && raft->IsLeader() && raft->term() == role.term) {
     BecomeReady();
   }
+  if (of_my_term && entry.type == raft::EntryType::kRecords) ++counters.committed_batches;
   proposals.OnApplied(entry.position());
 }
 

@@ -32,6 +32,7 @@ void Shard::SetEndOfTurn(Callback<> hook) {
 void Shard::Start() {
   CHECK(!thread_.joinable());
   thread_ = std::thread([this] { Run(); });
+  CHECK_EQ(pthread_getcpuclockid(thread_.native_handle(), &cpu_clock_), 0);
   pthread_setname_np(thread_.native_handle(), name_.substr(0, 15).c_str());
 }
 
@@ -42,7 +43,11 @@ void Shard::Stop() {
 }
 
 void Shard::Post(Callback<> task) {
-  asio::post(io_, [task = std::move(task)]() mutable { task(); });
+  posted_.fetch_add(1, std::memory_order_relaxed);
+  asio::post(io_, [this, task = std::move(task)]() mutable {
+    run_.store(run_.load(std::memory_order_relaxed) + 1, std::memory_order_relaxed);
+    task();
+  });
 }
 
 void Shard::Defer(Callback<> task) {
@@ -70,6 +75,19 @@ int64_t Shard::NowUs() const {
 int64_t Shard::WallNowMs() const {
   using namespace std::chrono;
   return duration_cast<milliseconds>(system_clock::now().time_since_epoch()).count();
+}
+
+ShardStats Shard::stats() const {
+  // In this order: what is posted in between makes the queue look longer, never negative.
+  const uint64_t run = run_.load(std::memory_order_relaxed);
+  const uint64_t posted = posted_.load(std::memory_order_relaxed);
+  return {.queue = posted > run ? posted - run : 0, .tasks = run, .cpu_us = ThreadCpuUs()};
+}
+
+int64_t Shard::ThreadCpuUs() const {
+  timespec spent{};
+  if (clock_gettime(cpu_clock_, &spent) != 0) return 0;  // the thread has ended
+  return int64_t{spent.tv_sec} * 1'000'000 + spent.tv_nsec / 1'000;
 }
 
 bool Shard::IsCurrent() const { return current_shard == this; }

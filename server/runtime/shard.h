@@ -6,14 +6,17 @@
 // once.
 #pragma once
 
+#include <atomic>
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/steady_timer.hpp>
+#include <ctime>
 #include <memory>
 #include <string>
 #include <thread>
 #include <vector>
 
 #include "base/executor.h"
+#include "server/runtime/shard_stats.h"
 #include "server/runtime/timers.h"
 
 namespace jangada::server {
@@ -41,6 +44,9 @@ class Shard final : public Executor {
   int64_t WallNowMs() const override;
   bool IsCurrent() const override;
 
+  /// Any thread.
+  ShardStats stats() const;
+
   /// For the edges that need Asio itself (the Kafka listener).
   boost::asio::io_context& io() { return io_; }
 
@@ -58,10 +64,16 @@ class Shard final : public Executor {
   void ArmTimer();
   void FireTimers();
 
+  int64_t ThreadCpuUs() const;
+
   const std::string name_;
   boost::asio::io_context io_{1};
   std::thread thread_;
   Callback<> end_of_turn_;  // constant after Start
+  clockid_t cpu_clock_{};   // likewise; of the thread
+
+  std::atomic<uint64_t> posted_ = 0;
+  std::atomic<uint64_t> run_ = 0;  // written by the shard's thread alone
 
   // Owned by the shard's thread.
   boost::asio::steady_timer wakeup_{io_};

@@ -6,6 +6,7 @@
 
 #include <atomic>
 #include <cstdint>
+#include <map>
 #include <mutex>
 #include <utility>
 #include <vector>
@@ -44,7 +45,19 @@ struct PeerContext {
   Executor& executor;  // the transport's own thread: dials, retries, notices
   const NodeId self;
 
-  // Counters; see PeerTransport::Counters.
+  /// Of one peer; as long-lived as the context.
+  struct PeerCounters {
+    std::atomic<size_t> lanes = 0;
+    std::atomic<uint64_t> connections = 0;
+    std::atomic<uint64_t> sent_bytes = 0;
+    std::atomic<uint64_t> received_bytes = 0;
+  };
+  PeerCounters& CountersOf(NodeId peer) {
+    const std::lock_guard lock(mutex_);
+    return peers_[peer];
+  }
+
+  // Counters; see TransportStats.
   std::atomic<uint64_t> frames_sent = 0;
   std::atomic<uint64_t> messages_sent = 0;
   std::atomic<uint64_t> messages_received = 0;
@@ -54,6 +67,7 @@ struct PeerContext {
  private:
   mutable std::mutex mutex_;
   PeerIdentity identity_;
+  std::map<NodeId, PeerCounters> peers_;
 };
 
 /// {name, value} of the channel arguments that both ends set.

@@ -37,7 +37,7 @@ std::string Target(const Endpoint& endpoint) {
 }  // namespace
 
 PeerLink::PeerLink(PeerContext& context, NodeId peer, const Endpoint& endpoint)
-    : context_(context), peer_(peer), endpoint_(endpoint) {
+    : context_(context), peer_(peer), endpoint_(endpoint), counters_(context.CountersOf(peer)) {
   for (Lane lane : kLanes) {
     lanes_[static_cast<size_t>(lane)] = std::make_unique<LaneState>(lane);
   }
@@ -127,8 +127,8 @@ void PeerLink::Dial(Lane lane) {
       .on_reply = [self, lane, attempt](const auto& reply) { self->OnReply(lane, attempt, reply); },
       .on_end = [self, lane, attempt](const auto& status) { self->OnEnd(lane, attempt, status); }};
   ++live_streams_;
-  const auto dialed =
-      PeerStream::Dial(std::move(channel), hello, lane_state.outbox, context_, std::move(events));
+  const auto dialed = PeerStream::Dial(std::move(channel), hello, lane_state.outbox, context_,
+                                       counters_, std::move(events));
   SetStream(lane, dialed);
   lane_state.handshake_timer =
       context_.executor.After(kHandshakeTimeoutUs, [dialed] { dialed->Cancel(); });
@@ -182,6 +182,8 @@ void PeerLink::NoteRefusal(const Error& reason) {
 void PeerLink::OnConnected(Lane lane) {
   LaneState& lane_state = state(lane);
   lane_state.connected = true;
+  ++counters_.lanes;
+  ++counters_.connections;
   lane_state.connected_at_us = context_.executor.NowUs();
   lane_state.outbox.Open();
   if (lane != Lane::kControl) return;
@@ -202,6 +204,7 @@ void PeerLink::OnEnd(Lane lane, uint64_t attempt, const grpc::Status& status) {
   SetStream(lane, nullptr);
   context_.executor.Cancel(std::exchange(lane_state.handshake_timer, 0));
   --live_streams_;
+  if (lane_state.connected) --counters_.lanes;
   if (stopped_) {
     if (live_streams_ == 0) on_stopped_();
     return;
@@ -273,6 +276,15 @@ std::shared_ptr<PeerStream> PeerLink::stream(Lane lane) const {
   LaneState& lane_state = state(lane);
   const std::lock_guard lock(lane_state.mutex);
   return lane_state.stream;
+}
+
+PeerTraffic PeerLink::traffic() const {
+  PeerTraffic traffic{.lanes = counters_.lanes,
+                      .sent_bytes = counters_.sent_bytes,
+                      .received_bytes = counters_.received_bytes,
+                      .connections = counters_.connections};
+  for (const Lane lane : kLanes) traffic.queued_bytes += state(lane).outbox.bytes();
+  return traffic;
 }
 
 std::string PeerLink::Where() const {

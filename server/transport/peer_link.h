@@ -18,6 +18,7 @@
 #include "server/transport/outbox.h"
 #include "server/transport/peer_context.h"
 #include "server/transport/peer_stream.h"
+#include "server/transport/transport_stats.h"
 
 namespace jangada::server {
 
@@ -39,6 +40,8 @@ class PeerLink : public std::enable_shared_from_this<PeerLink> {
   Result<std::shared_ptr<v1::Peer::Stub>> stub() const;
 
   const Endpoint& endpoint() const { return endpoint_; }
+  /// Any thread.
+  PeerTraffic traffic() const;
 
  private:
   struct LaneState {
@@ -80,6 +83,7 @@ class PeerLink : public std::enable_shared_from_this<PeerLink> {
   PeerContext& context_;
   const NodeId peer_;
   const Endpoint endpoint_;
+  PeerContext::PeerCounters& counters_;
   std::array<std::unique_ptr<LaneState>, kLaneCount> lanes_;
 
   std::atomic<bool> drop_notice_pending_ = false;

@@ -7,9 +7,10 @@ namespace jangada::server {
 
 std::shared_ptr<PeerStream> PeerStream::Dial(std::shared_ptr<grpc::Channel> channel,
                                              const v1::PeerHello& hello, Outbox& outbox,
-                                             PeerContext& context, Events events) {
+                                             PeerContext& context,
+                                             PeerContext::PeerCounters& counters, Events events) {
   std::shared_ptr<PeerStream> stream(
-      new PeerStream(std::move(channel), outbox, context, std::move(events)));
+      new PeerStream(std::move(channel), outbox, context, counters, std::move(events)));
   stream->self_ = stream;
   *stream->frame_.mutable_hello() = hello;
   stream->stub_->async()->Connect(&stream->client_context_, stream.get());
@@ -21,10 +22,11 @@ std::shared_ptr<PeerStream> PeerStream::Dial(std::shared_ptr<grpc::Channel> chan
 }
 
 PeerStream::PeerStream(std::shared_ptr<grpc::Channel> channel, Outbox& outbox, PeerContext& context,
-                       Events events)
+                       PeerContext::PeerCounters& counters, Events events)
     : stub_(v1::Peer::NewStub(channel)),
       outbox_(outbox),
       context_(context),
+      counters_(counters),
       events_(std::move(events)) {}
 
 void PeerStream::Admit() {
@@ -62,6 +64,7 @@ void PeerStream::WriteBatch(const std::vector<Outgoing>& batch) {
   wire::EncodeFrame(batch, &frame_);
   ++context_.frames_sent;
   context_.messages_sent += batch.size();
+  counters_.sent_bytes += frame_.ByteSizeLong();
   StartWrite(&frame_);
 }
 

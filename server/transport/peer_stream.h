@@ -30,7 +30,8 @@ class PeerStream final : public grpc::ClientBidiReactor<v1::PeerFrame, v1::PeerH
   /// alive until then.
   static std::shared_ptr<PeerStream> Dial(std::shared_ptr<grpc::Channel> channel,
                                           const v1::PeerHello& hello, Outbox& outbox,
-                                          PeerContext& context, Events events);
+                                          PeerContext& context, PeerContext::PeerCounters& counters,
+                                          Events events);
 
   /// The reply was good: from here on the outbox flows.
   void Admit();
@@ -42,7 +43,7 @@ class PeerStream final : public grpc::ClientBidiReactor<v1::PeerFrame, v1::PeerH
 
  private:
   PeerStream(std::shared_ptr<grpc::Channel> channel, Outbox& outbox, PeerContext& context,
-             Events events);
+             PeerContext::PeerCounters& counters, Events events);
 
   void OnReadDone(bool ok) override;
   void OnWriteDone(bool ok) override;
@@ -56,6 +57,7 @@ class PeerStream final : public grpc::ClientBidiReactor<v1::PeerFrame, v1::PeerH
   const std::unique_ptr<v1::Peer::Stub> stub_;
   Outbox& outbox_;
   PeerContext& context_;
+  PeerContext::PeerCounters& counters_;
 
   // gRPC's reactions only.
   grpc::ClientContext client_context_;

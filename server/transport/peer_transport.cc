@@ -247,13 +247,17 @@ void PeerTransport::Call(NodeId to, PeerCall call, int64_t timeout_us,
   impl_->calls.Ask(*std::move(stub), to, std::move(call), timeout_us, std::move(done));
 }
 
-PeerTransport::Counters PeerTransport::counters() const {
+TransportStats PeerTransport::stats() const {
   const PeerContext& context = impl_->context;
-  return {.frames_sent = context.frames_sent,
-          .messages_sent = context.messages_sent,
-          .messages_received = context.messages_received,
-          .messages_dropped = context.messages_dropped,
-          .messages_malformed = context.messages_malformed};
+  TransportStats stats{.frames_sent = context.frames_sent,
+                       .messages_sent = context.messages_sent,
+                       .messages_received = context.messages_received,
+                       .messages_dropped = context.messages_dropped,
+                       .messages_malformed = context.messages_malformed,
+                       .peers = {}};
+  const std::shared_ptr<const Links> all = impl_->links();
+  for (const auto& [peer, link] : *all) stats.peers[peer] = link->traffic();
+  return stats;
 }
 
 }  // namespace jangada::server

@@ -13,6 +13,7 @@
 #include "base/result.h"
 #include "server/controller/cluster_image.h"  // Endpoint
 #include "server/transport/transport.h"
+#include "server/transport/transport_stats.h"
 
 namespace jangada::server {
 
@@ -21,14 +22,6 @@ inline constexpr uint32_t kPeerProtocolVersion = 1;
 
 class PeerTransport final : public Transport {
  public:
-  struct Counters {
-    uint64_t frames_sent = 0;    // messages on the wire; each carries all that waited
-    uint64_t messages_sent = 0;  // raft messages and statuses in them
-    uint64_t messages_received = 0;
-    uint64_t messages_dropped = 0;    // the lane was full, or the peer not connected
-    uint64_t messages_malformed = 0;  // of peers; dropped
-  };
-
   /// `sink` outlives the transport.
   PeerTransport(const PeerIdentity& identity, PeerSink& sink);
   ~PeerTransport() override;  // Shutdown(), if that was not called
@@ -59,7 +52,7 @@ class PeerTransport final : public Transport {
   /// kUnsupportedVersion.
   void Call(NodeId to, PeerCall call, int64_t timeout_us, Callback<Result<Bytes>> done) override;
 
-  Counters counters() const;
+  TransportStats stats() const;
 
  private:
   struct Impl;

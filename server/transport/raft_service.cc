@@ -55,6 +55,7 @@ class RaftService::Stream final
                    judged.error().message);
       return Finish(Refused(judged.error().message));
     }
+    counters_->received_bytes += frame_.ByteSizeLong();
     context_.Deliver(peer_.node, wire::DecodeFrame(peer_.node, context_.self, &frame_));
     frame_.Clear();
     StartRead(&frame_);
@@ -77,6 +78,7 @@ class RaftService::Stream final
     }
     if (!judged.ok()) return Refuse(judged.error());
     peer_ = *judged;
+    counters_ = &context_.CountersOf(peer_.node);
     admitted_ = true;
     frame_.Clear();
     StartWrite(&reply_);
@@ -99,8 +101,9 @@ class RaftService::Stream final
   v1::PeerFrame frame_;
   v1::PeerHelloReply reply_;
   bool admitted_ = false;
-  PeerIdentity peer_;       // constant once admitted
-  uint64_t judgement_ = 0;  // the service's, when the peer was last judged
+  PeerIdentity peer_;                              // constant once admitted
+  PeerContext::PeerCounters* counters_ = nullptr;  // likewise
+  uint64_t judgement_ = 0;                         // the service's, when the peer was last judged
 };
 
 /// One question. The sink may answer it whenever it likes, from any thread, or never; gRPC may end

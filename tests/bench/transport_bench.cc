@@ -103,8 +103,8 @@ void Heartbeats(int groups) {
       "heartbeats: %6d groups: %7.1f us a round, both ends, %6.3f us a group, %.2f %% of a core; "
       "%.1f frames a round out, %.1f back\n",
       groups, cpu / kRounds * 1e6, cpu / kRounds * 1e6 / groups,
-      100 * cpu / (kRounds * kHeartbeatMs / 1e3), double(pair.a.counters().frames_sent) / kRounds,
-      double(pair.b.counters().frames_sent) / kRounds);
+      100 * cpu / (kRounds * kHeartbeatMs / 1e3), double(pair.a.stats().frames_sent) / kRounds,
+      double(pair.b.stats().frames_sent) / kRounds);
 }
 
 void Appends(size_t entry_bytes, double gigabytes) {
@@ -136,7 +136,7 @@ void Appends(size_t entry_bytes, double gigabytes) {
       std::chrono::duration<double>(std::chrono::steady_clock::now() - before).count();
   std::printf("appends of %7zu bytes: %.2f CPU s/GB both ends, %.0f MB/s, %.1f entries a frame\n",
               entry_bytes, (CpuSeconds() - cpu_before) / gigabytes, gigabytes * 1e3 / seconds,
-              double(total) / double(pair.a.counters().frames_sent));
+              double(total) / double(pair.a.stats().frames_sent));
 }
 
 }  // namespace

@@ -13,6 +13,8 @@
 
 #include "tests/integration/load.h"
 #include "tests/integration/test_cluster.h"
+#include "tests/server/http/raw_client.h"
+#include "tests/server/metrics/strict_parser.h"
 
 namespace jangada::integration {
 namespace {
@@ -65,6 +67,29 @@ struct Filled {
   bool started = false;
 };
 
+/// The metrics of the node, and what any node tells of it, count the refill and its end.
+void ExpectMetricsSaySo(const TestCluster& cluster, int node) {
+  const auto port = static_cast<uint16_t>(cluster.http_port(node));
+  EXPECT_TRUE(Eventually([&] {
+    const auto scrape = server::testing::ParseStrictly(
+        server::testing::Body(server::testing::Get(port, "/metrics")));
+    return scrape.Sum("jangada_damage_found_total") >= 1 &&
+           scrape.Sum("jangada_refills_started_total") >= 1 &&
+           scrape.Sum("jangada_refills_ended_total") ==
+               scrape.Sum("jangada_refills_started_total") &&
+           scrape.Sum("jangada_replicas_refilling") == 0;
+  }));
+  const auto client = cluster.MakeClient();
+  EXPECT_TRUE(Eventually([&] {
+    const auto view = client->DescribeCluster(kCallMs);
+    if (!view.ok()) return false;
+    const auto self = std::find_if(view->nodes.begin(), view->nodes.end(),
+                                   [node](const auto& one) { return one.id == node; });
+    return self != view->nodes.end() && self->refilled_replicas >= 1 &&
+           self->refilling_replicas == 0;
+  }));
+}
+
 /// Damages record 250 on `node`, which does not run, and expects that it heals without a person.
 void ExpectHeals(Filled& filled, int node) {
   ASSERT_GT(FlipBitIn(filled.cluster.data_dir(node), ValueOf(250)), 0)
@@ -73,6 +98,7 @@ void ExpectHeals(Filled& filled, int node) {
   ASSERT_TRUE(filled.cluster.WaitServing({node}));
   EXPECT_TRUE(Eventually([&] { return FullyReplicated(filled.load->client(), "t", 3); }));
   EXPECT_THAT(filled.cluster.Log(node), HasSubstr("damaged")) << "the log says so";
+  ExpectMetricsSaySo(filled.cluster, node);
   EXPECT_TRUE(filled.load->Produce(100));
   EXPECT_EQ(filled.load->Judge(filled.load->client()), "");
   // The healed copy is good by itself: it leads, and serves everything.

@@ -56,6 +56,7 @@ class TestCluster {
   int kafka_port(int node) const { return ports_.at(node).kafka; }
   int grpc_port(int node) const { return ports_.at(node).grpc; }
   int peer_port(int node) const { return ports_.at(node).peer; }
+  int http_port(int node) const { return ports_.at(node).http; }
 
   /// A client that knows these nodes; all of them if none is named.
   std::unique_ptr<client::Client> MakeClient(std::vector<int> nodes = {}) const;

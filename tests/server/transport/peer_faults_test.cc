@@ -163,7 +163,7 @@ TEST(PeerFaultsTest, MemoryForAPeerThatDoesNotReadIsBounded) {
     a.transport->Flush();
     ++sent;
   }
-  const uint64_t queued = sent - a.transport->counters().messages_dropped;
+  const uint64_t queued = sent - a.transport->stats().messages_dropped;
   EXPECT_LE(queued * kBytes, LaneBytes(Lane::kBulk) + kMaxMessageBytes);
   EXPECT_TRUE(a.sink.WaitFor([](const auto& seen) { return !seen.unreachable.empty(); }))
       << "the core must hear that appends were dropped";
@@ -255,7 +255,7 @@ TEST(PeerFaultsTest, MalformedMessagesAreCountedAndTheStreamGoesOn) {
   wire::EncodeFrame({{kGroup, MessageTo(2, 1, raft::TimeoutNow{})}}, &frame);
   stream->Write(frame);
   EXPECT_TRUE(b.sink.WaitForMessages(1));
-  EXPECT_EQ(b.transport->counters().messages_malformed, 2u);
+  EXPECT_EQ(b.transport->stats().messages_malformed, 2u);
   context.TryCancel();
   stream->Finish();
 }
@@ -293,9 +293,9 @@ TEST(PeerFaultsTest, PeerThatMovesIsDialedAtItsNewAddressAndOneThatLeavesNoMore)
   EXPECT_TRUE(b.sink.seen().messages.empty());
 
   a.transport->SetPeers({});
-  const uint64_t dropped = a.transport->counters().messages_dropped;
+  const uint64_t dropped = a.transport->stats().messages_dropped;
   a.transport->Send(kGroup, MessageTo(2, 1, raft::VoteRequest{}));
-  EXPECT_EQ(a.transport->counters().messages_dropped, dropped + 1);
+  EXPECT_EQ(a.transport->stats().messages_dropped, dropped + 1);
 }
 
 TEST(PeerFaultsTest, BusyPortIsRefusedWithItsNumber) {

@@ -88,7 +88,7 @@ TEST(PeerTransportTest, StatusArrivesWhole) {
 TEST(PeerTransportTest, HeartbeatsOfAThousandGroupsLeaveAsOneMessage) {
   TestNode a(1), b(2);
   ConnectAll({&a, &b});
-  const uint64_t frames_before = a.transport->counters().frames_sent;
+  const uint64_t frames_before = a.transport->stats().frames_sent;
   const auto turn_began = steady_clock::now();
   for (uint64_t group = 1; group <= 1000; ++group) {
     a.transport->Send(GroupId(group), MessageTo(2, 1, raft::Heartbeat{.commit = group}));
@@ -99,7 +99,7 @@ TEST(PeerTransportTest, HeartbeatsOfAThousandGroupsLeaveAsOneMessage) {
   ASSERT_TRUE(b.sink.WaitForMessages(1000));
   // One frame; and, on a machine so busy that the turn took milliseconds, one for each flush of
   // last resort.
-  EXPECT_LE(a.transport->counters().frames_sent - frames_before, 1u + turn.count());
+  EXPECT_LE(a.transport->stats().frames_sent - frames_before, 1u + turn.count());
 }
 
 TEST(PeerTransportTest, MessageLeavesWithoutAFlush) {
