@@ -221,9 +221,12 @@ TEST_F(ClientTest, APlacementByHandReachesTheController) {
 
 TEST_F(ClientTest, ANodeSaysWhetherItServes) {
   const std::string address = options_.bootstrap.front();
-  const auto serving = client_->IsServing(address, kCallTimeoutMs);
-  ASSERT_TRUE(serving.ok()) << serving.error();
-  EXPECT_TRUE(*serving);
+  for (const bool serves : {false, true}) {
+    nodes_[1]->server.SetServing(serves);
+    const auto serving = client_->IsServing(address, kCallTimeoutMs);
+    ASSERT_TRUE(serving.ok()) << serving.error();
+    EXPECT_EQ(*serving, serves);
+  }
   nodes_[1]->proxy->Cut();
   EXPECT_EQ(client_->IsServing(address, kCallTimeoutMs).error().code, ErrorCode::kUnavailable);
   EXPECT_EQ(client_->IsServing("nowhere", kCallTimeoutMs).error().code,

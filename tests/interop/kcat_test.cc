@@ -194,8 +194,9 @@ TEST_F(KcatTest, AnIdempotentProducerLosesAndRepeatsNothingWhenALeaderDies) {
               kcat("-P -p 0 -t t -X enable.idempotence=true -X linger.ms=5"));
   });
   const auto end_of = [&] {
-    const auto ends = client->ListOffsets({{.where = {"t", 0}, .timestamp_ms = -1}}, kCallMs);
-    return ends.ok() ? ends->front() : 0;
+    const auto ends =
+        client->ListOffsets({{.where = {"t", 0}, .at = client::OffsetQuery::At::kLatest}}, kCallMs);
+    return ends.ok() ? ends->front().offset : 0;
   };
   EXPECT_TRUE(Eventually([&] { return end_of() > 200; }));
   cluster_.Kill(leader);
