@@ -452,6 +452,7 @@ ReplicaVitals Replica::vitals() const {
 
 void Replica::AddLagOfPeers(std::map<NodeId, PeerLag>& peers) const {
   if (!impl_->IsReadyLeader()) return;
+  impl_->HearPulses();  // of an idle group nothing else says who lives
   impl_->raft->VisitPeers([&peers, commit = impl_->raft->commit()](const raft::PeerStatus& peer) {
     const uint64_t lag = commit - std::min(peer.match, commit);
     const bool behind = peer.recently_active && lag > kCaughtUpEntries;

@@ -4,6 +4,7 @@
 #include <gtest/gtest.h>
 #include <signal.h>
 
+#include <chrono>
 #include <cmath>
 #include <thread>
 
@@ -83,6 +84,11 @@ TEST(WatchTest, KilledNodesShowInMetricsReadinessAndReasons) {
     ASSERT_TRUE(Eventually([&] { return IsReady(cluster, node); })) << node;
     EXPECT_EQ(Body(Get(HttpPort(cluster, node), "/healthz")), "alive\n");
   }
+  // Longer idle than any election timeout: who says nothing new is heard all the same.
+  std::this_thread::sleep_for(std::chrono::milliseconds(2'500));
+  for (const int node : cluster.nodes()) {
+    EXPECT_EQ(Scrape(cluster, node).Sum("jangada_peer_replicas_unheard"), 0) << node;
+  }
   const double won = Scrape(cluster, 1).Sum("jangada_elections_won_total") +
                      Scrape(cluster, 2).Sum("jangada_elections_won_total");
   cluster.Kill(3);
@@ -95,6 +101,12 @@ TEST(WatchTest, KilledNodesShowInMetricsReadinessAndReasons) {
                 Scrape(cluster, 2).Sum("jangada_elections_won_total"),
             won)
       << "what node 3 led is led by others";
+  EXPECT_TRUE(Eventually([&] {
+    const ParsedScrape scrape = Scrape(cluster, 1);
+    return scrape.Sum("jangada_leaders") > 0 &&
+           scrape.Value("jangada_peer_replicas_unheard{peer=\"3\"}") ==
+               scrape.Sum("jangada_leaders");
+  })) << "and its followers are not heard any more";
   EXPECT_TRUE(IsReady(cluster, 1)) << "two of three serve on";
   const auto client = cluster.MakeClient({1});
   ASSERT_TRUE(Eventually([&] {
