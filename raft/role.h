@@ -8,6 +8,7 @@
 #include <optional>
 #include <variant>
 
+#include "raft/message.h"
 #include "raft/progress.h"
 #include "raft/read_index.h"
 #include "raft/types.h"
@@ -18,10 +19,8 @@ struct FollowerState {
   std::optional<NodeId> leader{};  // of the current term
   Ticks heard_at = 0;              // from the leader; meaningful while `leader` is known
   Index verified = 0;              // the log equals this leader's up to here
-  Index leader_commit = 0;         // the greatest commit index that this leader told
   Index acknowledged = 0;          // the greatest match that the leader was told
   bool reply_due = false;          // an accepted append waits for its answer
-  bool refill_told = false;        // this leader knows that entries were lost here
 };
 
 /// Asks whether it would win before it disturbs anyone with a new term (thesis 9.6).
@@ -40,6 +39,12 @@ struct PeerState {
   std::optional<Index> removed_by{};
   Ticks give_up_at = 0;
   Index commit_told = 0;
+  /// What this peer lost while this leader knew it. It is whole again once it holds the entry at
+  /// `whole_at`, which was appended when the leader learned of the loss, and that entry is
+  /// committed. Remembered afterwards, so that a late echo of it is not taken for a new loss.
+  Loss loss{};
+  Index whole_at = 0;
+  bool told_whole = false;  // from then on it may answer without naming the loss
 };
 
 struct Transfer {

@@ -75,6 +75,9 @@ struct GroupState {
   /// Entries below the last synced position are damaged or missing: this replica must not vote or
   /// lead until refilled. The store has already cut the log before the damage. The mark is durable.
   bool damaged = false;
+  /// With `damaged`: hard_state, too, may be older than what this replica once told, for the newest
+  /// writes of the store are gone, or the group itself was. As durable as the mark.
+  bool forgot_votes = false;
 };
 
 /// Where a record lies in time. offset -1: no such record.
@@ -83,15 +86,32 @@ struct OffsetAndTime {
   int64_t timestamp_ms = -1;
 };
 
-/// What retention needs to know, oldest first: a sparse row about every 64 KiB of log. The first
-/// row may begin below the first entry held (rows are trimmed whole); the last one is that of the
-/// open stretch.
+/// A log has a sparse row about every 64 KiB, so a long one has a million. The first row may begin
+/// below the first entry held (rows are trimmed whole); the last one is that of the open stretch.
 struct SparseRow {
   int64_t base_offset = 0;
   raft::Index index = 0;
   int64_t max_timestamp_ms = -1;  // over all records from the log's start up to the next row
   int64_t bytes_before =
       0;  // Entry::size() of all entries since the group was made, before this row's
+  friend bool operator==(const SparseRow&, const SparseRow&) = default;
+};
+
+/// Something that a row of the log is the first to reach; then all later ones reach it, too.
+struct SparseBound {
+  enum class Of : uint8_t {
+    kOffset,      // its base offset is at least `value`
+    kTime,        // its greatest timestamp is at least `value`
+    kBytesToEnd,  // less than `value` bytes lie between its begin and that of the open stretch
+  };
+  Of of = Of::kOffset;
+  int64_t value = 0;
+};
+
+/// The two neighbouring rows between which a bound lies.
+struct SparseBorder {
+  std::optional<SparseRow> before;  // the newest row that does not reach it
+  std::optional<SparseRow> after;   // the oldest one that does
 };
 
 class LogStore {
@@ -135,8 +155,9 @@ class LogStore {
   /// `last`.
   virtual void FindTimestamp(GroupId group, int64_t timestamp_ms, raft::Index last,
                              Executor& reply_to, Callback<Result<OffsetAndTime>> done) = 0;
-  virtual void ReadSparse(GroupId group, Executor& reply_to,
-                          Callback<Result<std::vector<SparseRow>>> done) = 0;
+  /// The border of each bound, in their order. Looks at a few dozen rows, however many there are.
+  virtual void FindSparse(GroupId group, std::vector<SparseBound> bounds, Executor& reply_to,
+                          Callback<Result<std::vector<SparseBorder>>> done) = 0;
   /// The newest durable checkpoint; kNotFound if there is none.
   virtual void ReadCheckpoint(GroupId group, Executor& reply_to,
                               Callback<Result<Checkpoint>> done) = 0;

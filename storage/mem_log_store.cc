@@ -85,7 +85,7 @@ Status MemLogStore::Apply(GroupWrite& write) {
 
   const auto [it, made] = groups_.try_emplace(write.group);
   Group& group = it->second;
-  if (made) group.damaged = lost_groups_;
+  if (made) group.damaged = group.forgot_votes = lost_groups_;
   if (write.hard_state) group.hard_state = *write.hard_state;
   if (write.install) {
     const raft::Index next = write.install->checkpoint.meta.last.index + 1;
@@ -114,7 +114,7 @@ Status MemLogStore::Apply(GroupWrite& write) {
     CHECK(group.checkpoint && group.checkpoint->meta.last.index + 1 >= write.trim_below);
     DropBefore(&group, write.trim_below);
   }
-  if (write.clear_damaged) group.damaged = false;
+  if (write.clear_damaged) group.damaged = group.forgot_votes = false;
   return {};
 }
 
@@ -150,6 +150,7 @@ GroupState MemLogStore::StateOf(GroupId id, const Group& group) const {
   state.checkpoint = group.checkpoint;
   state.first_index = group.first;
   state.damaged = group.damaged;
+  state.forgot_votes = group.forgot_votes;
   if (group.checkpoint) {
     state.last = group.checkpoint->meta.last;
     state.end_offset = group.checkpoint->next_offset;
@@ -262,10 +263,21 @@ std::vector<SparseRow> MemLogStore::SparseOf(const Group& group) const {
   return rows;
 }
 
-void MemLogStore::ReadSparse(GroupId id, Executor& reply_to,
-                             Callback<Result<std::vector<SparseRow>>> done) {
-  OnDisk([this, id, &reply_to, done = std::move(done)]() mutable {
-    Reply<Result<std::vector<SparseRow>>>(reply_to, std::move(done), SparseOf(groups_[id]));
+void MemLogStore::FindSparse(GroupId id, std::vector<SparseBound> bounds, Executor& reply_to,
+                             Callback<Result<std::vector<SparseBorder>>> done) {
+  OnDisk([this, id, bounds = std::move(bounds), &reply_to, done = std::move(done)]() mutable {
+    const auto it = groups_.find(id);
+    const std::vector<SparseRow> rows =
+        it == groups_.end() ? std::vector<SparseRow>() : SparseOf(it->second);
+    std::vector<SparseBorder> borders(bounds.size());
+    for (size_t i = 0; i < bounds.size() && !rows.empty(); ++i) {
+      const auto after = std::partition_point(rows.begin(), rows.end(), [&](const SparseRow& row) {
+        return !Reaches(row, bounds[i], rows.back().bytes_before);
+      });
+      if (after != rows.begin()) borders[i].before = *std::prev(after);
+      if (after != rows.end()) borders[i].after = *after;
+    }
+    Reply<Result<std::vector<SparseBorder>>>(reply_to, std::move(done), std::move(borders));
   });
 }
 

@@ -32,8 +32,8 @@ class MemLogStore final : public LogStore {
                   Executor& reply_to, Callback<Result<std::vector<raft::Entry>>> done) override;
   void FindTimestamp(GroupId group, int64_t timestamp_ms, raft::Index last, Executor& reply_to,
                      Callback<Result<OffsetAndTime>> done) override;
-  void ReadSparse(GroupId group, Executor& reply_to,
-                  Callback<Result<std::vector<SparseRow>>> done) override;
+  void FindSparse(GroupId group, std::vector<SparseBound> bounds, Executor& reply_to,
+                  Callback<Result<std::vector<SparseBorder>>> done) override;
   void ReadCheckpoint(GroupId group, Executor& reply_to,
                       Callback<Result<Checkpoint>> done) override;
   Usage usage() const override;
@@ -60,6 +60,7 @@ class MemLogStore final : public LogStore {
     int64_t bytes_before = 0;          // of the entries below `first`
     int64_t max_timestamp_before = -1;
     bool damaged = false;
+    bool forgot_votes = false;
     bool needs_reload = false;
     std::set<raft::Index> rotten;
 

@@ -2,51 +2,65 @@
 
 #include <algorithm>
 
+#include "base/check.h"
+
 namespace jangada::storage {
 namespace {
 
+// Of RetentionBounds.
+constexpr size_t kAge = 0;
+constexpr size_t kSize = 1;
+constexpr size_t kLogStart = 2;
+
 /// A row's max timestamp covers everything up to the next row, so it never falls from row to row
 /// and the expired rows are a prefix.
-int64_t OffsetByAge(const std::vector<SparseRow>& rows, int64_t retention_ms,
-                    const RetentionRange& range, int64_t now_ms) {
-  const int64_t oldest_kept_ms = now_ms - retention_ms;
-  const auto kept = std::partition_point(rows.begin(), rows.end(), [&](const SparseRow& row) {
-    return row.max_timestamp_ms < oldest_kept_ms;
-  });
+int64_t OffsetByAge(const SparseBorder& border, const RetentionRange& range) {
   // Records without a timestamp (-1) have no age: they go only with a later one that has.
-  if (kept == rows.begin() || std::prev(kept)->max_timestamp_ms < 0) return range.log_start_offset;
-  if (kept == rows.end()) return range.high_watermark;
-  return kept->base_offset;
+  if (!border.before || border.before->max_timestamp_ms < 0) return range.log_start_offset;
+  return border.after ? border.after->base_offset : range.high_watermark;
 }
 
-/// The last row is not counted in full, so a little more than the limit is kept, never less.
-int64_t OffsetBySize(const std::vector<SparseRow>& rows, int64_t retention_bytes) {
-  const int64_t end_bytes = rows.back().bytes_before;
-  const auto beyond = std::partition_point(rows.begin(), rows.end(), [&](const SparseRow& row) {
-    return end_bytes - row.bytes_before >= retention_bytes;
-  });
-  return beyond == rows.begin() ? rows.front().base_offset : std::prev(beyond)->base_offset;
+/// The open stretch is not counted, so a little more than the limit is kept, never less.
+int64_t OffsetBySize(const SparseBorder& border, const RetentionRange& range) {
+  return border.before ? border.before->base_offset : range.log_start_offset;
+}
+
+/// When a row whose newest record is of `max_timestamp_ms` has reached its age. Clients choose
+/// timestamps, and a limit may be the largest number there is.
+int64_t DueMs(int64_t max_timestamp_ms, int64_t retention_ms) {
+  if (max_timestamp_ms > INT64_MAX - retention_ms) return INT64_MAX;
+  return max_timestamp_ms + retention_ms;
 }
 
 }  // namespace
 
-int64_t RetentionOffset(const std::vector<SparseRow>& rows, const RetentionPolicy& policy,
-                        const RetentionRange& range, int64_t now_ms) {
-  int64_t offset = range.log_start_offset;
-  // Records may have been deleted by request since the high watermark was noted, even beyond it.
-  if (rows.empty() || offset >= range.high_watermark) return offset;
-  if (policy.retention_ms >= 0) {
-    offset = std::max(offset, OffsetByAge(rows, policy.retention_ms, range, now_ms));
-  }
-  if (policy.retention_bytes >= 0) {
-    offset = std::max(offset, OffsetBySize(rows, policy.retention_bytes));
-  }
-  return std::min(offset, range.high_watermark);
+std::vector<SparseBound> RetentionBounds(const RetentionPolicy& policy, int64_t log_start_offset,
+                                         int64_t now_ms) {
+  using Of = SparseBound::Of;
+  std::vector<SparseBound> bounds(3);
+  bounds[kAge] = {Of::kTime, policy.retention_ms < 0 ? INT64_MIN : now_ms - policy.retention_ms};
+  bounds[kSize] = {Of::kBytesToEnd,
+                   policy.retention_bytes < 0 ? INT64_MAX : policy.retention_bytes};
+  bounds[kLogStart] = {Of::kOffset, log_start_offset + 1};
+  return bounds;
 }
 
-int64_t RetentionDueMs(int64_t max_timestamp_ms, int64_t retention_ms) {
-  if (max_timestamp_ms > INT64_MAX - retention_ms) return INT64_MAX;
-  return max_timestamp_ms + retention_ms;
+RetentionDecision DecideRetention(const std::vector<SparseBorder>& borders,
+                                  const RetentionPolicy& policy, const RetentionRange& range,
+                                  int64_t now_ms) {
+  CHECK_EQ(borders.size(), 3u);
+  RetentionDecision decision{.offset = range.log_start_offset, .due_ms = now_ms};
+  // Records may have been deleted by request since the high watermark was noted, even beyond it.
+  if (range.log_start_offset < range.high_watermark) {
+    const int64_t offset = std::max({range.log_start_offset, OffsetByAge(borders[kAge], range),
+                                     OffsetBySize(borders[kSize], range)});
+    decision.offset = std::min(offset, range.high_watermark);
+  }
+  const std::optional<SparseRow>& first = borders[kLogStart].before;
+  if (policy.retention_ms >= 0 && first) {
+    decision.due_ms = std::max(now_ms, DueMs(first->max_timestamp_ms, policy.retention_ms));
+  }
+  return decision;
 }
 
 }  // namespace jangada::storage

@@ -100,6 +100,8 @@ struct RocksLogStore::Impl {
                         std::optional<raft::Index>* suspect);
   Result<OffsetAndTime> FindTimestampNow(GroupId group, int64_t timestamp_ms, raft::Index last,
                                          std::optional<raft::Index>* suspect);
+  Result<std::vector<SparseBorder>> FindSparseNow(GroupId group,
+                                                  const std::vector<SparseBound>& bounds);
   /// Runs `read` on a reader; what it suspects is judged by the writer before anyone is told.
   template <class T, class ReadFunction>
   void ReadAndJudge(GroupId group, Executor& reply_to, Callback<T> done, ReadFunction read);
@@ -282,14 +284,23 @@ void RocksLogStore::FindTimestamp(GroupId group, int64_t timestamp_ms, raft::Ind
                       });
 }
 
-void RocksLogStore::ReadSparse(GroupId group, Executor& reply_to,
-                               Callback<Result<std::vector<SparseRow>>> done) {
-  impl_->NextReader().Post(
-      [impl = impl_.get(), group, &reply_to, done = std::move(done)]() mutable {
-        const auto view = impl->views.Find(group);
-        Reply(reply_to, std::move(done),
-              view ? impl->reader.Sparse(group, *view) : std::vector<SparseRow>());
-      });
+Result<std::vector<SparseBorder>> RocksLogStore::Impl::FindSparseNow(
+    GroupId group, const std::vector<SparseBound>& bounds) {
+  std::vector<SparseBorder> borders(bounds.size());
+  const auto view = views.Find(group);
+  if (!view) return borders;
+  for (size_t i = 0; i < bounds.size(); ++i) {
+    TRY_ASSIGN(borders[i], reader.FindSparse(group, *view, bounds[i]));
+  }
+  return borders;
+}
+
+void RocksLogStore::FindSparse(GroupId group, std::vector<SparseBound> bounds, Executor& reply_to,
+                               Callback<Result<std::vector<SparseBorder>>> done) {
+  impl_->NextReader().Post([impl = impl_.get(), group, bounds = std::move(bounds), &reply_to,
+                            done = std::move(done)]() mutable {
+    Reply(reply_to, std::move(done), impl->FindSparseNow(group, bounds));
+  });
 }
 
 void RocksLogStore::ReadCheckpoint(GroupId group, Executor& reply_to,

@@ -42,8 +42,8 @@ class RocksLogStore final : public LogStore {
                   Executor& reply_to, Callback<Result<std::vector<raft::Entry>>> done) override;
   void FindTimestamp(GroupId group, int64_t timestamp_ms, raft::Index last, Executor& reply_to,
                      Callback<Result<OffsetAndTime>> done) override;
-  void ReadSparse(GroupId group, Executor& reply_to,
-                  Callback<Result<std::vector<SparseRow>>> done) override;
+  void FindSparse(GroupId group, std::vector<SparseBound> bounds, Executor& reply_to,
+                  Callback<Result<std::vector<SparseBorder>>> done) override;
   void ReadCheckpoint(GroupId group, Executor& reply_to,
                       Callback<Result<Checkpoint>> done) override;
   Usage usage() const override;

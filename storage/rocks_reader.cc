@@ -125,21 +125,23 @@ Result<raft::Index> RocksReader::StartForTimestamp(GroupId group, const GroupVie
   return view.last + 1;
 }
 
-Result<std::vector<SparseRow>> RocksReader::Sparse(GroupId group, const GroupView& view) const {
-  const std::string end = GroupKey(NextGroup(group));
-  const rocksdb::Slice upper(end);
-  const auto row = db_.Walk(db_.sparse, &upper);
-  std::vector<SparseRow> rows;
-  for (row->Seek(GroupKey(group)); row->Valid(); row->Next()) {
-    const auto stretch = DecodeStretch(View(row->key()), View(row->value()));
-    if (!stretch) return SparseDamaged(db_, group);
-    if (stretch->next > view.first && stretch->next <= view.open.first) {
-      rows.push_back(stretch->row());
-    }
+Result<SparseBorder> RocksReader::FindSparse(GroupId group, const GroupView& view,
+                                             const SparseBound& bound) const {
+  const Stretch& open = view.open;
+  const auto is_newer = [&open](const Stretch& s) { return s.next > open.first; };  // than the view
+  const auto is_trimmed = [&view](const Stretch& s) { return s.next <= view.first; };
+  TRY_ASSIGN(const Border border, Find(group, [&](const Stretch& s) {
+               return is_newer(s) || (!is_trimmed(s) && Reaches(s.row(), bound, open.bytes_before));
+             }));
+  SparseBorder found;
+  if (border.before && !is_trimmed(*border.before)) found.before = border.before->row();
+  if (border.after && !is_newer(*border.after)) {
+    found.after = border.after->row();
+  } else if (!open.empty()) {
+    const bool reached = Reaches(open.row(), bound, open.bytes_before);
+    (reached ? found.after : found.before) = open.row();
   }
-  if (!row->status().ok()) return SparseDamaged(db_, group);
-  if (!view.open.empty()) rows.push_back(view.open.row());
-  return rows;
+  return found;
 }
 
 Result<Checkpoint> RocksReader::ReadCheckpoint(GroupId group) const {

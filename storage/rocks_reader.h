@@ -42,7 +42,8 @@ class RocksReader {
   /// none.
   Result<raft::Index> StartForTimestamp(GroupId group, const GroupView& view,
                                         int64_t timestamp_ms) const;
-  Result<std::vector<SparseRow>> Sparse(GroupId group, const GroupView& view) const;
+  Result<SparseBorder> FindSparse(GroupId group, const GroupView& view,
+                                  const SparseBound& bound) const;
 
   /// Two neighbours among the closed stretches.
   struct Border {

@@ -14,6 +14,16 @@ namespace jangada::storage {
 /// A stretch is closed by the entry that brings it to this many bytes of Entry::size().
 inline constexpr int64_t kSparseBytes = 64 << 10;
 
+/// `end_bytes`: bytes_before of the open stretch.
+inline bool Reaches(const SparseRow& row, const SparseBound& bound, int64_t end_bytes) {
+  switch (bound.of) {
+    case SparseBound::Of::kOffset: return row.base_offset >= bound.value;
+    case SparseBound::Of::kTime: return row.max_timestamp_ms >= bound.value;
+    case SparseBound::Of::kBytesToEnd: return end_bytes - row.bytes_before < bound.value;
+  }
+  return true;
+}
+
 struct Stretch {
   raft::Index first = 1;          // of its entries
   raft::Index next = 1;           // after its entries; == first: it is empty

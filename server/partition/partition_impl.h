@@ -14,6 +14,7 @@
 #include "server/partition/partition_state.h"
 #include "server/partition/producers.h"
 #include "server/partition/replica.h"
+#include "storage/retention.h"
 
 namespace jangada::server {
 
@@ -73,7 +74,7 @@ struct Partition::Impl {
   void ProposeTrim(int64_t offset, Callback<Result<int64_t>> done);
   void ArmRetention();
   void CheckRetention();
-  void OnRetentionRows(const std::vector<storage::SparseRow>& rows, int64_t high_watermark);
+  void OnRetentionDecision(const storage::RetentionDecision& decision);
   void ArmExpiry();
   void CheckProducers();
 

@@ -6,13 +6,16 @@
 #include <utility>
 
 #include "server/partition/partition_impl.h"
-#include "storage/retention.h"
 
 namespace jangada::server {
 namespace {
 
 constexpr size_t kExpireAtOnce = 1000;     // producers in one entry
 constexpr uint64_t kRetentionPhases = 64;  // the partitions of a node look at different moments
+
+storage::RetentionPolicy PolicyOf(const TopicConfig& config) {
+  return {.retention_ms = config.retention_ms, .retention_bytes = config.retention_bytes};
+}
 
 }  // namespace
 
@@ -58,37 +61,32 @@ void Partition::Impl::CheckRetention() {
   if (!by_time && !by_size) return;
   retention_under_way = true;
   appended_since_check = false;
-  context.store.ReadSparse(options.replica.group, context.executor,
-                           IfAlive([this, high_watermark = state.high_watermark()](
-                                       const Result<std::vector<storage::SparseRow>>& rows) {
-                             retention_under_way = false;
-                             if (rows.ok() && replica.IsReadyLeader())
-                               OnRetentionRows(*rows, high_watermark);
-                           }));
+  const int64_t now_ms = context.executor.WallNowMs();
+  const storage::RetentionRange range{.log_start_offset = state.log_start_offset(),
+                                      .high_watermark = state.high_watermark()};
+  context.store.FindSparse(
+      options.replica.group,
+      storage::RetentionBounds(PolicyOf(config), range.log_start_offset, now_ms), context.executor,
+      IfAlive([this, policy = PolicyOf(config), range,
+               now_ms](const Result<std::vector<storage::SparseBorder>>& borders) {
+        retention_under_way = false;
+        // Where the configuration has changed since, the next look asks again.
+        if (!borders.ok() || !replica.IsReadyLeader() || PolicyOf(config) != policy) return;
+        OnRetentionDecision(storage::DecideRetention(*borders, policy, range, now_ms));
+      }));
 }
 
-void Partition::Impl::OnRetentionRows(const std::vector<storage::SparseRow>& rows,
-                                      int64_t high_watermark) {
-  const int64_t now_ms = context.executor.WallNowMs();
-  const int64_t offset = storage::RetentionOffset(
-      rows, {.retention_ms = config.retention_ms, .retention_bytes = config.retention_bytes},
-      {.log_start_offset = state.log_start_offset(), .high_watermark = high_watermark}, now_ms);
-  if (offset > state.log_start_offset()) {
-    spdlog::info("retention removes records group={} topic={} partition={} from={} to={}",
-                 options.replica.group.value(), options.where.topic, options.where.partition,
-                 state.log_start_offset(), offset);
-    retention_under_way = true;
-    return ProposeTrim(offset, [this](const Result<int64_t>&) { retention_under_way = false; });
+/// Records may have been deleted by request since; the state takes no trim that goes back.
+void Partition::Impl::OnRetentionDecision(const storage::RetentionDecision& decision) {
+  if (decision.offset <= state.log_start_offset()) {
+    retention_due_ms = decision.due_ms;
+    return;
   }
-  // The row that the log starts in is the next to go, when the newest record up to its end is old
-  // enough.
-  retention_due_ms = now_ms;
-  if (config.retention_ms < 0) return;
-  for (const storage::SparseRow& row : rows) {
-    if (row.base_offset > state.log_start_offset()) break;
-    retention_due_ms =
-        std::max(now_ms, storage::RetentionDueMs(row.max_timestamp_ms, config.retention_ms));
-  }
+  spdlog::info("retention removes records group={} topic={} partition={} from={} to={}",
+               options.replica.group.value(), options.where.topic, options.where.partition,
+               state.log_start_offset(), decision.offset);
+  retention_under_way = true;
+  ProposeTrim(decision.offset, [this](const Result<int64_t>&) { retention_under_way = false; });
 }
 
 // ---- producers ----

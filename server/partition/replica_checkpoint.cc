@@ -27,30 +27,30 @@ void Replica::Impl::TakeCheckpoint(Callback<Status> done) {
   }
   checkpointing = true;
   if (done) until_checkpoint.push_back(std::move(done));
-  // A long log has many rows: they are read only if a record that some of them hold may go.
+  // The rows are asked only if a record that some of them hold may go.
   const int64_t log_start = machine->log_start_offset();
   if (log_start <= folded.base.next_offset || log_start >= folded.next_offset) {
     return WriteTrimmedCheckpoint({});
   }
-  context.store.ReadSparse(
-      options.group, context.executor,
-      InSession([this](const Result<std::vector<storage::SparseRow>>& rows) {
+  context.store.FindSparse(
+      options.group, {{storage::SparseBound::Of::kOffset, log_start + 1}}, context.executor,
+      InSession([this](const Result<std::vector<storage::SparseBorder>>& borders) {
         if (phase != Phase::kRunning) return;
-        if (!rows.ok()) return EndCheckpoint(rows.error());
+        if (!borders.ok()) return EndCheckpoint(borders.error());
         if (folded.machine != folded.applied ||
             refilling) {  // a checkpoint was installed meanwhile
           return EndCheckpoint(
               Error{ErrorCode::kUnavailable, "the replica has just begun to be refilled"});
         }
-        WriteTrimmedCheckpoint(*rows);
+        WriteTrimmedCheckpoint(borders->front().before);
       }));
 }
 
-void Replica::Impl::WriteTrimmedCheckpoint(const std::vector<storage::SparseRow>& rows) {
-  WriteCheckpoint(ChooseTrim(rows, {.first_index = folded.base.meta.last.index + 1,
-                                    .folded = folded.applied,
-                                    .log_start_offset = machine->log_start_offset(),
-                                    .next_offset = folded.next_offset}));
+void Replica::Impl::WriteTrimmedCheckpoint(const std::optional<storage::SparseRow>& log_start_row) {
+  WriteCheckpoint(ChooseTrim(log_start_row, {.first_index = folded.base.meta.last.index + 1,
+                                             .folded = folded.applied,
+                                             .log_start_offset = machine->log_start_offset(),
+                                             .next_offset = folded.next_offset}));
 }
 
 /// REQUIRES: folded.machine == folded.applied.
@@ -149,15 +149,6 @@ void Replica::Impl::Reopen(const Result<storage::GroupState>& state) {
   const Status opened = Open(*state, bootstrap, /*keep_machine=*/true);
   if (!opened.ok()) return OnStoreError(Error{ErrorCode::kIoError, opened.error().message});
   if (!state->checkpoint && !bootstrap.IsEmpty()) FoundGroup();
-}
-
-void Replica::Impl::CheckRefillEnd() {
-  if (raft->status().refilling) return;
-  refilling = false;
-  spdlog::info("log is refilled; this replica votes again group={}", options.group.value());
-  storage::GroupWrite write;
-  write.clear_damaged = true;
-  writes.Push(std::move(write), {});
 }
 
 }  // namespace jangada::server

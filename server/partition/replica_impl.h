@@ -59,6 +59,7 @@ struct Replica::Impl {
   void BecomeReady();
   void InstallSnapshot(const raft::Ready::Install& install, storage::GroupWrite* write);
   void AssignOffsets(std::vector<raft::Entry>* entries);
+  void EndRefill(storage::GroupWrite* write);
   void Persist(raft::Ready* ready, storage::GroupWrite write);
   void OnPersisted(uint64_t number, std::vector<raft::Message> messages);
   void Send(std::vector<raft::Message> messages);
@@ -73,14 +74,13 @@ struct Replica::Impl {
   // ---- checkpoints, trims, damage: replica_checkpoint.cc ----
   bool MayCheckpoint() const;
   void TakeCheckpoint(Callback<Status> done);
-  void WriteTrimmedCheckpoint(const std::vector<storage::SparseRow>& rows);
+  void WriteTrimmedCheckpoint(const std::optional<storage::SparseRow>& log_start_row);
   void WriteCheckpoint(const std::optional<TrimPoint>& trim);
   void OnCheckpointDurable(const LogBase& base, bool trimmed);
   void EndCheckpoint(const Status& status);
   void OnStoreError(const Error& error);
   void OnDamaged(const Error& error);
   void Reopen(const Result<storage::GroupState>& state);
-  void CheckRefillEnd();
 
   /// A completion that is dropped if the replica was destroyed, or started again in place, since.
   template <class F>

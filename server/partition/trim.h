@@ -3,7 +3,6 @@
 
 #include <cstdint>
 #include <optional>
-#include <vector>
 
 #include "raft/types.h"
 #include "storage/log_store.h"
@@ -28,8 +27,9 @@ struct TrimRange {
 inline constexpr raft::Index kKeptCommands = 1000;
 
 /// The furthest point before which neither a readable record nor an unfolded entry lies; exact to a
-/// sparse row. nullopt: nothing can go.
-std::optional<TrimPoint> ChooseTrim(const std::vector<storage::SparseRow>& rows,
+/// sparse row. nullopt: nothing can go. `row`: the newest one that begins at or below the log start
+/// offset.
+std::optional<TrimPoint> ChooseTrim(const std::optional<storage::SparseRow>& row,
                                     const TrimRange& range);
 
 }  // namespace jangada::server

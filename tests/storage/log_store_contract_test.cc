@@ -25,12 +25,15 @@ class Subject {
   virtual ~Subject() = default;
   virtual LogStore& store() = 0;
   virtual void Restart() = 0;
+  /// The disk loses all groups, and the store opens again.
+  virtual void LoseEverything() = 0;
 };
 
 class MemSubject final : public Subject {
  public:
   LogStore& store() override { return store_; }
   void Restart() override {}  // what is synced is all there is
+  void LoseEverything() override { store_.LoseEverything(); }
 
  private:
   ThreadExecutor disk_{"disk"};
@@ -51,6 +54,11 @@ class RocksSubject final : public Subject {
   LogStore& store() override { return *store_; }
   void Restart() override {
     Stop();
+    Start();
+  }
+  void LoseEverything() override {
+    Stop();
+    fs::remove(folder_ / "store/db/CURRENT");
     Start();
   }
 
@@ -78,6 +86,7 @@ class LogStoreContract : public ::testing::Test {
   LogStore& store() { return subject_.store(); }
   Caller call() { return Caller(store(), shard_); }
   void Restart() { subject_.Restart(); }
+  void LoseEverything() { subject_.LoseEverything(); }
   GroupState LoadOne() {
     const auto states = store().Load().value();
     CHECK_EQ(states.size(), 1U);
@@ -107,7 +116,7 @@ TYPED_TEST(LogStoreContract, ANewStoreHoldsNothing) {
   EXPECT_EQ(this->call().ReadCheckpoint(kGroup).error().code, ErrorCode::kNotFound);
   EXPECT_EQ(this->call().Reload(kGroup).error().code, ErrorCode::kNotFound);
   EXPECT_TRUE(this->call().ReadOffset(kGroup, 0, kFarLast)->empty());
-  EXPECT_TRUE(this->call().ReadSparse(kGroup)->empty());
+  EXPECT_TRUE(this->call().Rows(kGroup).empty());
   EXPECT_TRUE(this->store().usage().accepts_produce);
 }
 
@@ -177,7 +186,7 @@ TYPED_TEST(LogStoreContract, ATruncationAcrossSparseRowsLeavesNoTraceOfTheOldSuf
   auto rewritten = MakeEntries(15, 30, 2, 14, 1, 16 << 10);
   ASSERT_TRUE(this->call().Append(kGroup, rewritten).ok());
   for (int restart = 0; restart < 2; ++restart) {
-    const auto rows = *this->call().ReadSparse(kGroup);
+    const auto rows = this->call().Rows(kGroup);
     ASSERT_FALSE(rows.empty());
     for (size_t i = 0; i < rows.size(); ++i) {
       EXPECT_LE(rows[i].index, 30U);
@@ -222,7 +231,7 @@ TYPED_TEST(LogStoreContract, TrimmingDropsThePrefixAndItsTraces) {
     EXPECT_EQ(this->call().ReadOffset(kGroup, 57, kFarLast).error().code,
               ErrorCode::kOffsetOutOfRange);
     EXPECT_EQ(this->call().ReadOffset(kGroup, 58, kFarLast)->front().index, 60U);
-    const auto rows = *this->call().ReadSparse(kGroup);
+    const auto rows = this->call().Rows(kGroup);
     ASSERT_FALSE(rows.empty());
     EXPECT_GE(rows[0].index, 50U) << "rows go with the entries that they describe";
     EXPECT_LE(rows[0].index, 60U);
@@ -343,7 +352,7 @@ TYPED_TEST(LogStoreContract, FindsTheFirstRecordAtOrAfterATime) {
 TYPED_TEST(LogStoreContract, SparseRowsDescribeTheLogAboutEvery64KiB) {
   const auto entries = MakeEntries(1, 100, 1, 0, 1, 8000);
   ASSERT_TRUE(this->call().Append(kGroup, entries).ok());
-  const auto rows = *this->call().ReadSparse(kGroup);
+  const auto rows = this->call().Rows(kGroup);
   const int64_t total = static_cast<int64_t>(100 * entries[0].size());
   ASSERT_GE(static_cast<int64_t>(rows.size()), total / (80 << 10));
   ASSERT_LE(static_cast<int64_t>(rows.size()), total / (64 << 10) + 1);
@@ -352,6 +361,44 @@ TYPED_TEST(LogStoreContract, SparseRowsDescribeTheLogAboutEvery64KiB) {
     const raft::Index next = i + 1 < rows.size() ? rows[i + 1].index : 101;
     EXPECT_EQ(rows[i].max_timestamp_ms, 1000 * static_cast<int64_t>(next - 2));
     EXPECT_EQ(rows[i].bytes_before, static_cast<int64_t>((rows[i].index - 1) * entries[0].size()));
+  }
+}
+
+TYPED_TEST(LogStoreContract, FindsTheRowsBetweenWhichABoundLies) {
+  using Of = SparseBound::Of;
+  ASSERT_TRUE(this->call().Append(kGroup, MakeEntries(1, 500, 1, 0, 1, 8000)).ok());
+  for (const raft::Index trim_below : {raft::Index{0}, raft::Index{200}}) {
+    GroupWrite write{kGroup};
+    write.checkpoint = CheckpointAt({490, 1}, 490);
+    write.trim_below = trim_below;
+    ASSERT_TRUE(this->call().Persist(std::move(write)).ok());
+    const auto rows = this->call().Rows(kGroup);
+    ASSERT_GT(rows.size(), 30u);
+    const int64_t end = rows.back().bytes_before;
+    for (size_t i = 0; i <= rows.size(); ++i) {
+      SparseBorder expected;
+      if (i > 0) expected.before = rows[i - 1];
+      if (i < rows.size()) expected.after = rows[i];
+      std::vector<SparseBound> bounds;
+      if (i > 0) {  // just beyond the row before
+        bounds = {{Of::kOffset, rows[i - 1].base_offset + 1},
+                  {Of::kTime, rows[i - 1].max_timestamp_ms + 1},
+                  {Of::kBytesToEnd, end - rows[i - 1].bytes_before}};
+      } else {
+        bounds = {{Of::kOffset, rows[0].base_offset},
+                  {Of::kTime, rows[0].max_timestamp_ms},
+                  {Of::kTime, INT64_MIN},
+                  {Of::kBytesToEnd, end - rows[0].bytes_before + 1},
+                  {Of::kBytesToEnd, INT64_MAX}};
+      }
+      const auto borders = this->call().FindSparse(kGroup, bounds).value();
+      ASSERT_EQ(borders.size(), bounds.size());
+      for (size_t b = 0; b < borders.size(); ++b) {
+        SCOPED_TRACE("row " + std::to_string(i) + " bound " + std::to_string(b));
+        EXPECT_EQ(borders[b].before, expected.before);
+        EXPECT_EQ(borders[b].after, expected.after);
+      }
+    }
   }
 }
 
@@ -401,6 +448,34 @@ TYPED_TEST(LogStoreContract, WritesOfManyGroupsKeepTheirOrder) {
   for (const GroupState& state : states) {
     EXPECT_EQ(state.last, (raft::Position{kWrites, 1}));
     EXPECT_EQ(this->call().Read(state.group, {1, kWrites})->size(), kWrites);
+  }
+}
+
+TYPED_TEST(LogStoreContract, AGroupMadeAfterALossIsDamagedAndItsVotesAreInDoubt) {
+  ASSERT_TRUE(this->call().Append(kGroup, MakeEntries(1, 9, 1, 0)).ok());
+  this->LoseEverything();
+  ASSERT_TRUE(this->store().may_have_lost_groups());
+  ASSERT_TRUE(this->call().Append(kGroup, MakeEntries(1, 3, 9, 0)).ok());
+  for (int restart = 0; restart < 2; ++restart) {
+    EXPECT_TRUE(this->LoadOne().damaged);
+    EXPECT_TRUE(this->LoadOne().forgot_votes);
+    this->Restart();
+  }
+}
+
+TYPED_TEST(LogStoreContract, TheDamageMarkGoesInTheWriteThatUsesUpTheVote) {
+  this->LoseEverything();
+  ASSERT_TRUE(this->call().Append(kGroup, MakeEntries(1, 3, 9, 0)).ok());
+  GroupWrite whole{kGroup};
+  whole.hard_state = raft::HardState{9, NodeId(2)};
+  whole.clear_damaged = true;
+  ASSERT_TRUE(this->call().Persist(std::move(whole)).ok());
+  for (int restart = 0; restart < 2; ++restart) {
+    const GroupState state = *this->call().Reload(kGroup);
+    EXPECT_FALSE(state.damaged);
+    EXPECT_FALSE(state.forgot_votes);
+    EXPECT_EQ(state.hard_state, (raft::HardState{9, NodeId(2)}));
+    this->Restart();
   }
 }
 

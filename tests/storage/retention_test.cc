@@ -3,6 +3,10 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
+
+#include "storage/sparse.h"
+
 namespace jangada::storage {
 namespace {
 
@@ -15,6 +19,26 @@ std::vector<SparseRow> Rows() {
 }
 
 constexpr RetentionRange kWhole{.log_start_offset = 0, .high_watermark = 400};
+
+/// As a store with these rows would answer.
+RetentionDecision Decide(const std::vector<SparseRow>& rows, const RetentionPolicy& policy,
+                         const RetentionRange& range, int64_t now_ms) {
+  std::vector<SparseBorder> borders;
+  for (const SparseBound& bound : RetentionBounds(policy, range.log_start_offset, now_ms)) {
+    const auto after = std::find_if(rows.begin(), rows.end(), [&](const SparseRow& row) {
+      return Reaches(row, bound, rows.back().bytes_before);
+    });
+    SparseBorder& border = borders.emplace_back();
+    if (after != rows.begin()) border.before = *std::prev(after);
+    if (after != rows.end()) border.after = *after;
+  }
+  return DecideRetention(borders, policy, range, now_ms);
+}
+
+int64_t RetentionOffset(const std::vector<SparseRow>& rows, const RetentionPolicy& policy,
+                        const RetentionRange& range, int64_t now_ms) {
+  return Decide(rows, policy, range, now_ms).offset;
+}
 
 int64_t ByAge(int64_t now_ms, RetentionRange range = kWhole) {
   return RetentionOffset(Rows(), {.retention_ms = 5000}, range, now_ms);
@@ -34,12 +58,26 @@ TEST(Retention, ARowGoesOnlyWhenItsNewestRecordIsTooOld) {
   EXPECT_EQ(ByAge(35'001), 300);
 }
 
+TEST(Retention, NothingIsDueBeforeTheRowThatTheLogStartsInIsOldEnough) {
+  const RetentionPolicy policy{.retention_ms = 5000};
+  EXPECT_EQ(Decide(Rows(), policy, kWhole, 12'000).due_ms, 15'000);
+  EXPECT_EQ(Decide(Rows(), policy, {.log_start_offset = 150, .high_watermark = 400}, 12'000).due_ms,
+            25'000);
+  EXPECT_EQ(Decide(Rows(), {}, kWhole, 12'000).due_ms, 12'000) << "without a limit by age";
+}
+
 TEST(Retention, TheLargestLimitAndTheLatestTimestampAreDueNeverNotAtOnce) {
-  EXPECT_EQ(RetentionDueMs(10'000, 5000), 15'000);
-  EXPECT_EQ(RetentionDueMs(INT64_MIN, 5000), INT64_MIN + 5000);
-  EXPECT_EQ(RetentionDueMs(10'000, INT64_MAX), INT64_MAX);
-  EXPECT_EQ(RetentionDueMs(INT64_MAX, 5000), INT64_MAX);
-  EXPECT_EQ(RetentionDueMs(-1, INT64_MAX), INT64_MAX - 1);
+  std::vector<SparseRow> rows = Rows();
+  const auto due_ms = [&rows](int64_t retention_ms) {
+    return Decide(rows, {.retention_ms = retention_ms}, kWhole, 12'000).due_ms;
+  };
+  EXPECT_EQ(due_ms(INT64_MAX), INT64_MAX);
+  rows[0].max_timestamp_ms = INT64_MAX;
+  EXPECT_EQ(due_ms(5000), INT64_MAX);
+  rows[0].max_timestamp_ms = -1;
+  EXPECT_EQ(due_ms(INT64_MAX), INT64_MAX - 1);
+  rows[0].max_timestamp_ms = INT64_MIN;
+  EXPECT_EQ(due_ms(5000), 12'000);
 }
 
 TEST(Retention, WhenAllIsOldAllThatIsCommittedGoes) {

@@ -104,9 +104,20 @@ class Caller {
       store_.FindTimestamp(group, timestamp_ms, last, reply_to_, std::move(done));
     });
   }
-  Result<std::vector<SparseRow>> ReadSparse(GroupId group) {
-    return Wait<Result<std::vector<SparseRow>>>(
-        [&](auto done) { store_.ReadSparse(group, reply_to_, std::move(done)); });
+  Result<std::vector<SparseBorder>> FindSparse(GroupId group, std::vector<SparseBound> bounds) {
+    return Wait<Result<std::vector<SparseBorder>>>([&](auto done) {
+      store_.FindSparse(group, std::move(bounds), reply_to_, std::move(done));
+    });
+  }
+  /// All rows, found one after the other; of those that share a base offset the first.
+  std::vector<SparseRow> Rows(GroupId group) {
+    std::vector<SparseRow> rows;
+    for (int64_t offset = 0;;) {
+      const auto border = FindSparse(group, {{SparseBound::Of::kOffset, offset}}).value().front();
+      if (!border.after) return rows;
+      rows.push_back(*border.after);
+      offset = border.after->base_offset + 1;
+    }
   }
   Result<Checkpoint> ReadCheckpoint(GroupId group) {
     return Wait<Result<Checkpoint>>(

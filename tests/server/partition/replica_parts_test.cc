@@ -169,30 +169,29 @@ TEST(FoldedStateTest, ForeignBytesAreRefused) {
 
 // ---- trims ----
 
-const std::vector<storage::SparseRow> kRows = {
-    {.base_offset = 0, .index = 2, .max_timestamp_ms = 1, .bytes_before = 0},
-    {.base_offset = 40, .index = 12, .max_timestamp_ms = 2, .bytes_before = 100},
-    {.base_offset = 80, .index = 22, .max_timestamp_ms = 3, .bytes_before = 200}};
+constexpr storage::SparseRow kRow{.base_offset = 40, .index = 12, .max_timestamp_ms = 2};
 
 TEST(TrimTest, TrimsToTheRowThatHoldsTheLogStart) {
-  EXPECT_EQ(ChooseTrim(kRows, {1, 100, 79, 120}), (TrimPoint{12, 40}));
-  EXPECT_EQ(ChooseTrim(kRows, {1, 100, 80, 120}), (TrimPoint{22, 80}));
+  EXPECT_EQ(ChooseTrim(kRow, {1, 100, 79, 120}), (TrimPoint{12, 40}));
+  EXPECT_EQ(ChooseTrim(kRow, {1, 100, 40, 120}), (TrimPoint{12, 40}));
+}
+
+TEST(TrimTest, NeverTrimsARecordThatMustStayReadable) {
+  EXPECT_EQ(ChooseTrim(kRow, {1, 100, 39, 120}), std::nullopt);
 }
 
 TEST(TrimTest, NeverTrimsWhatIsNotFolded) {
-  EXPECT_EQ(ChooseTrim(kRows, {1, 15, 90, 120}), (TrimPoint{12, 40}));
-  EXPECT_EQ(ChooseTrim(kRows, {1, 21, 90, 120}), (TrimPoint{22, 80}));  // keeps the entry after it
-  EXPECT_EQ(ChooseTrim(kRows, {1, 5, 90, 120}), (TrimPoint{2, 0}));
+  EXPECT_EQ(ChooseTrim(kRow, {1, 10, 90, 120}), std::nullopt);
+  EXPECT_EQ(ChooseTrim(kRow, {1, 11, 90, 120}), (TrimPoint{12, 40}));  // keeps the entry after it
 }
 
 TEST(TrimTest, NothingToTrimIsNoTrim) {
-  EXPECT_EQ(ChooseTrim(kRows, {2, 100, 39, 120}), std::nullopt);
-  EXPECT_EQ(ChooseTrim(kRows, {22, 100, 99, 120}), std::nullopt);
+  EXPECT_EQ(ChooseTrim(kRow, {12, 100, 79, 120}), std::nullopt);
   EXPECT_EQ(ChooseTrim({}, {1, 100, 5, 120}), std::nullopt);
 }
 
 TEST(TrimTest, WhenEveryRecordIsGoneAllFoldedEntriesGo) {
-  EXPECT_EQ(ChooseTrim(kRows, {1, 30, 120, 120}), (TrimPoint{31, 120}));
+  EXPECT_EQ(ChooseTrim(kRow, {1, 30, 120, 120}), (TrimPoint{31, 120}));
 }
 
 TEST(TrimTest, LogOfCommandsKeepsItsLastOnes) {
