@@ -13,10 +13,9 @@ namespace jangada::client {
 
 class RecordFormat {
  public:
-  /// %k key, %v value, %o offset, %p partition, %t timestamp (ms since 1970), %h headers
-  /// (name=value,...),
-  /// %% percent; \n \t \r \0 \\ as usual. A missing key or value prints nothing.
-  /// kInvalidArgument for anything else after % or a backslash.
+  /// %k key, %v value, %o offset, %p partition, %t timestamp (ms since 1970), %T the same as a
+  /// time, %h headers (name=value,...), %% percent; \n \t \r \0 \\ as usual. A missing key or value
+  /// prints nothing. kInvalidArgument for anything else after % or a backslash.
   static Result<RecordFormat> Parse(std::string_view format);
 
   /// Bytes of keys and values go out as they are.

@@ -64,7 +64,7 @@ WALLS = {
     "boost/": ["server/runtime/", "server/kafka/", "server/http/", "client/"],
     "boost/beast": ["server/http/"],
     "absl/": ["server/monotonic_waits"],
-    "yaml-cpp/": ["server/config"],
+    "yaml-cpp/": ["server/config", "client/cli/profile"],
     "CLI/": ["client/", "server/main.cc"],
     "spdlog/": ["server/", "storage/", "client/"],
     "nlohmann/": ["client/", "server/"],
