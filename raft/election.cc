@@ -34,7 +34,7 @@ bool Raft::HearsLeader() const {
   if (leading() != nullptr) return true;
   const auto* follower = std::get_if<FollowerState>(&role_);
   return follower != nullptr && follower->leader.has_value() &&
-         now_ - follower->heard_at < options_.election_ticks;
+         Since(follower->heard_at) < options_.election_ticks;
 }
 
 /// The election restriction (thesis 3.6.1). The last position falls back to the snapshot's.
@@ -69,7 +69,8 @@ void Raft::TickElection() {
 }
 
 void Raft::Campaign() {
-  if (MayCampaign() && role() == Role::kFollower) BecomePreCandidate();
+  const bool asks = role() == Role::kPreCandidate;  // again: those it asked may not have been there
+  if (MayCampaign() && (asks || role() == Role::kFollower)) BecomePreCandidate();
   CheckInvariants();
 }
 

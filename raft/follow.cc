@@ -69,6 +69,16 @@ void Raft::HandleAppendRequest(const Message& message, AppendRequest& request) {
   LearnCommit(follower, request.commit, follower.verified);
 }
 
+/// As a heartbeat of the leader would do, but that it brings no commit index and asks for no
+/// answer.
+void Raft::HeardLeader(Ticks at) {
+  auto* follower = std::get_if<FollowerState>(&role_);
+  if (follower == nullptr || !follower->leader.has_value()) return;
+  follower->heard_at = std::max(follower->heard_at, at);
+  election_deadline_ = std::max(election_deadline_, at + election_timeout_);
+  CheckInvariants();
+}
+
 /// Skips what is there already, removes what conflicts, appends what is new (figure 2,
 /// AppendEntries). An old request must not shorten the log, so only a conflict truncates.
 void Raft::AppendFromLeader(std::vector<Entry>& entries) {

@@ -3,6 +3,7 @@
 // peer that needs trimmed entries gets the checkpoint. Plain value of the leader's role.
 #pragma once
 
+#include <algorithm>
 #include <cstdint>
 #include <deque>
 #include <optional>
@@ -38,6 +39,11 @@ class Progress {
   void Ordered(IndexRange range) { ordered_ = range; }
   /// The shell attached entries up to `last`. An answer to an order that was given up is ignored.
   void Sent(Index last, size_t bytes, Ticks now);
+  /// It matches the leader's log up to its end, `last`, and nothing is on its way.
+  bool HasEverything(Index last) const {
+    return mode_ == Mode::kReplicate && match_ == last && inflight_.empty() &&
+           !ordered_.has_value() && !lost_;
+  }
   bool WantsSnapshot() const { return mode_ == Mode::kSnapshot && !snapshot_ordered_; }
   void SnapshotOrdered(Ticks now);
   void SnapshotSent(Ticks now) { sent_at_ = now; }
@@ -45,8 +51,12 @@ class Progress {
   // ---- what the peer says ----
   /// Any message of this term from it.
   void Heard(Ticks now);
+  /// A sign of life that is no message of the group: it ends no waiting.
+  void HeardAt(Ticks at) { heard_at_ = std::max(heard_at_, at); }
   /// The leader itself could not listen for so long.
-  void Forgive(Ticks ticks) { heard_at_ += ticks; }
+  void Forgive(Ticks ticks, Ticks now) {
+    heard_at_ = std::max(heard_at_, std::min(heard_at_ + ticks, now));
+  }
   void ReadAcknowledged(uint64_t read_id);
   /// Returns whether match grew.
   bool Accepted(Index match, Ticks now);

@@ -292,7 +292,7 @@ PeerStatus Raft::DescribePeer(NodeId node, const PeerState& peer) const {
   return {.node = node,
           .match = peer.progress.match(),
           .voter = membership().IsVoter(node),
-          .recently_active = now_ - peer.progress.heard_at() < options_.election_ticks,
+          .recently_active = Since(peer.progress.heard_at()) < options_.election_ticks,
           .needs_snapshot = peer.progress.mode() == Progress::Mode::kSnapshot};
 }
 

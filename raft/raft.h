@@ -104,6 +104,23 @@ class Raft {
   /// Returns nothing: a stale, foreign or broken message is counted and dropped.
   void Step(Message message);
 
+  // ---- signs of life that are no messages of this group ----
+  // A shell may let a node vouch for all of its groups at once instead of sending a heartbeat and
+  // an answer for each (server/partition/pulses.h). What it says here is what such a message would
+  // have said, no more: nothing is committed, read or voted upon it. `at` may lie before the last
+  // Tick, or between it and the next.
+  /// The leader that this follower follows said at `at` that it leads on, in this term. Nothing at
+  /// other replicas.
+  void HeardLeader(Ticks at);
+  /// `node` said at `at` that it follows this leader in this term, that it hears it, and that it
+  /// holds this leader's commit index. A peer that says so, and has everything, is sent no
+  /// heartbeats meanwhile. Nothing at other replicas.
+  void HeardFollower(NodeId node, Ticks at);
+  /// Whether signs of life are all that this replica waits for: a follower for its leader's, a
+  /// leader for those of every peer, with nothing to send. While the shell sees them come it need
+  /// not call Tick, whatever NextDue says; when they stop it says when they came last, and ticks.
+  bool WaitsForSignsOnly() const;
+
   // ---- requests; refused with kNotLeader, kUnavailable (transfer under way) or kThrottled (window
   // full) ----
   /// Appends one entry; `index`, `term` of the draft are ignored and filled in. The answer says
@@ -118,7 +135,8 @@ class Raft {
   /// A fresh id each call; answered by one ReadGrant with it. kNotLeader at once when not leading;
   /// kUnavailable before this term's no-op is committed.
   Result<uint64_t> ReadIndex();
-  /// Starts a (pre-vote) election now, unless leading, refilling or no voter.
+  /// Starts a (pre-vote) election now, or asks everybody again where one is under way; nothing
+  /// while leading, a candidate, refilling or no voter.
   void Campaign();
 
   // ---- completions ----
@@ -148,6 +166,9 @@ class Raft {
   Index commit() const;
   Index durable() const;
   std::optional<NodeId> leader() const;
+  const Membership& membership() const { return memberships_.InForce().membership; }
+  /// Of the entry that put membership() into force.
+  Index membership_index() const { return memberships_.InForce().index; }
   /// Term of a retained entry (or of the trimmed prefix's last); nullopt outside.
   std::optional<Term> TermAt(Index index) const { return log_.terms().TermAt(index); }
   /// What a checkpoint that folds in the entries up to `index` must say of itself.
@@ -182,7 +203,8 @@ class Raft {
   Message MakeMessage(NodeId to, decltype(Message::body) body) const;
   void SetHardState(HardState next);
   Position AppendEntry(Entry entry);
-  const Membership& membership() const { return memberships_.InForce().membership; }
+  /// How long ago `at` was; signs of life may be a little ahead of the last Tick.
+  Ticks Since(Ticks at) const { return now_ > at ? now_ - at : 0; }
   bool IsMembershipCommitted() const { return memberships_.InForce().index <= log_.commit(); }
   Role role() const { return static_cast<Role>(role_.index()); }
   RoleChange CurrentRole() const;
@@ -233,6 +255,8 @@ class Raft {
   void ForgiveSilence(Ticks passed);
   bool HeardQuorum() const;
   void SendHeartbeats();
+  void SendDueHeartbeats();
+  bool NeedsHeartbeat(const PeerState& peer) const;
   void OrderAppends(LeaderState& leader);
   void OrderFor(NodeId node, PeerState& peer);
   void SendHeartbeat(NodeId node, PeerState& peer, uint64_t read_id);

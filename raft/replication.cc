@@ -16,6 +16,9 @@ namespace {
 constexpr Ticks kAppendPatienceHeartbeats = 2;
 /// A checkpoint is bigger, and is written as a whole: so many election timeouts.
 constexpr Ticks kSnapshotPatienceElections = 4;
+/// What the shell said of a peer stands in for its heartbeats this long: one that comes late is no
+/// reason yet to send them.
+constexpr Ticks kVouchedHeartbeats = 2;
 
 Error NotLeader() { return {ErrorCode::kNotLeader, "this replica does not lead; ask the leader"}; }
 
@@ -44,7 +47,7 @@ void Raft::StepDown() { BecomeFollower(hard_state_.term, std::nullopt); }
 /// bound by its followers' votes and answers, not by its clock.
 void Raft::ForgiveSilence(Ticks passed) {
   if (passed <= 2 * options_.heartbeat_ticks) return;
-  for (auto& [node, peer] : leading()->peers) peer.progress.Forgive(passed);
+  for (auto& [node, peer] : leading()->peers) peer.progress.Forgive(passed, now_);
 }
 
 void Raft::TickLeader(Ticks passed) {
@@ -58,7 +61,7 @@ void Raft::TickLeader(Ticks passed) {
   std::erase_if(leader.peers, [&](const auto& entry) {
     return entry.second.removed_by.has_value() && now_ >= entry.second.give_up_at;
   });
-  SendHeartbeats();
+  SendDueHeartbeats();
   // All groups of a node beat on the same ticks, so that a peer gets one message for all.
   leader.next_heartbeat = (now_ / options_.heartbeat_ticks + 1) * options_.heartbeat_ticks;
 }
@@ -68,7 +71,35 @@ bool Raft::HeardQuorum() const {
   const Ticks heard = QuorumValue(membership(), [&](NodeId node) {
     return node == options_.self ? now_ : leader.peers.at(node).progress.heard_at();
   });
-  return now_ - heard < options_.election_ticks;
+  return Since(heard) < options_.election_ticks;
+}
+
+/// For the shell's signs of life see raft.h. They say nothing of a read's round, nor of what is on
+/// its way, nor to one that is about to be forgotten.
+bool Raft::NeedsHeartbeat(const PeerState& peer) const {
+  const bool vouches = peer.vouched_at.has_value() &&
+                       Since(*peer.vouched_at) < kVouchedHeartbeats * options_.heartbeat_ticks;
+  return !vouches || leading()->reads.newest() != 0 || peer.removed_by.has_value() ||
+         !peer.progress.HasEverything(log_.last().index);
+}
+
+bool Raft::WaitsForSignsOnly() const {
+  if (const auto* follower = std::get_if<FollowerState>(&role_))
+    return follower->leader.has_value();
+  const LeaderState* leader = leading();
+  if (leader == nullptr || leader->transfer.has_value() || log_.OldestPersist().has_value()) {
+    return false;
+  }
+  return std::none_of(leader->peers.begin(), leader->peers.end(),
+                      [this](const auto& entry) { return NeedsHeartbeat(entry.second); });
+}
+
+void Raft::HeardFollower(NodeId node, Ticks at) {
+  PeerState* peer = PeerOf(node);
+  if (peer == nullptr) return;
+  peer->progress.HeardAt(at);
+  peer->vouched_at = std::max(peer->vouched_at.value_or(at), at);
+  CheckInvariants();
 }
 
 Ticks Raft::LeaderNextDue(const LeaderState& leader) const {
@@ -83,6 +114,14 @@ Ticks Raft::LeaderNextDue(const LeaderState& leader) const {
 void Raft::SendHeartbeats() {
   LeaderState& leader = *leading();
   for (auto& [node, peer] : leader.peers) SendHeartbeat(node, peer, leader.reads.newest());
+  leader.reads.RoundSent();
+}
+
+void Raft::SendDueHeartbeats() {
+  LeaderState& leader = *leading();
+  for (auto& [node, peer] : leader.peers) {
+    if (NeedsHeartbeat(peer)) SendHeartbeat(node, peer, leader.reads.newest());
+  }
   leader.reads.RoundSent();
 }
 

@@ -40,6 +40,8 @@ struct PeerState {
   std::optional<Index> removed_by{};
   Ticks give_up_at = 0;
   Index commit_told = 0;
+  /// When it last said, by no message of the group, that it follows and lacks nothing.
+  std::optional<Ticks> vouched_at{};
 };
 
 struct Transfer {

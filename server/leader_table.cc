@@ -15,7 +15,9 @@ void LeaderTable::Learn(const NodeStatus& status) {
     std::set<GroupId> led;
     for (const LeaderHint& hint : status.leaders) led.insert(hint.group);
     for (auto& [group, line] : lines_) {
-      if (line.leader == status.from && !led.contains(group)) line.leader.reset();
+      if (line.leader == status.from && !led.contains(group)) {
+        SetLocked(&line, {std::nullopt, line.term});
+      }
     }
   }
   for (const LeaderHint& hint : status.leaders) LearnLocked(hint);
@@ -26,13 +28,13 @@ void LeaderTable::Forget(GroupId group, raft::Term term, NodeId node) {
   Line& line = lines_[group];
   if (term < line.term) return;
   if (term == line.term && line.leader != node) return;
-  line = {.leader = std::nullopt, .term = term};
+  SetLocked(&line, {.leader = std::nullopt, .term = term});
 }
 
 void LeaderTable::ForgetNode(NodeId node) {
   const std::lock_guard lock(mutex_);
   for (auto& [group, line] : lines_) {
-    if (line.leader == node) line.leader.reset();
+    if (line.leader == node) SetLocked(&line, {std::nullopt, line.term});
   }
 }
 
@@ -57,10 +59,21 @@ std::vector<LeaderHint> LeaderTable::LedBy(NodeId node) const {
   return hints;
 }
 
+uint64_t LeaderTable::changes() const {
+  const std::lock_guard lock(mutex_);
+  return changes_;
+}
+
 void LeaderTable::LearnLocked(const LeaderHint& hint) {
   Line& line = lines_[hint.group];
   if (hint.term < line.term) return;
-  line = {.leader = hint.leader, .term = hint.term};
+  SetLocked(&line, {.leader = hint.leader, .term = hint.term});
+}
+
+void LeaderTable::SetLocked(Line* line, const Line& next) {
+  if (*line == next) return;
+  *line = next;
+  ++changes_;
 }
 
 }  // namespace jangada::server

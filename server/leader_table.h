@@ -3,6 +3,7 @@
 // one more hop, never data. Any thread: one of the few places with a lock, above the shards.
 #pragma once
 
+#include <cstdint>
 #include <functional>
 #include <map>
 #include <mutex>
@@ -32,17 +33,22 @@ class LeaderTable {
   std::optional<LeaderHint> Find(GroupId group) const;
   /// Every known leadership of `node`.
   std::vector<LeaderHint> LedBy(NodeId node) const;
+  /// Grows whenever a line becomes another one.
+  uint64_t changes() const;
 
  private:
   struct Line {
     std::optional<NodeId> leader;
     raft::Term term = 0;
+    friend bool operator==(const Line&, const Line&) = default;
   };
 
   void LearnLocked(const LeaderHint& hint);
+  void SetLocked(Line* line, const Line& next);
 
   mutable std::mutex mutex_;
   std::map<GroupId, Line> lines_;
+  uint64_t changes_ = 0;
 };
 
 }  // namespace jangada::server

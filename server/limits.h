@@ -23,6 +23,8 @@ static_assert(kMaxStreamBytesInFlight >= kMaxGrpcMessageBytes, "the largest mess
 
 /// Requests of one stream to one partition that are handed to the log before the first is answered.
 inline constexpr size_t kMaxLaneWindow = 256;
+/// Partitions of one stream that are remembered while nothing of theirs is under way.
+inline constexpr size_t kMaxIdleLanes = 64;
 
 /// Of one Consume call: stored bytes fetched ahead over all its partitions, each of which may hold
 /// kMinFetchBytes (or one batch) in any case.

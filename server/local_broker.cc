@@ -86,7 +86,7 @@ void LocalBroker::OnPartition(const TopicPartition& where, Callback<Result<T>> d
   ShardHost& host = replicas_.HostOf(*group);
   host.shard().Post(
       [&host, group = *group, where, done = std::move(done), call = std::move(call)]() mutable {
-        Partition* partition = host.Find(group);
+        Partition* partition = host.FindServing(group);
         if (partition == nullptr) {
           done(NotHere(where));
           return;

@@ -239,6 +239,9 @@ void Node::Impl::StartController(const NodeIdentity& known) {
                                                                   .observer = *this},
                                           Self(), known, config.cluster.founders, EntropySeed());
   router->SetRoom(room.get());
+  // What is on the disk takes part in its groups at once, so that after a start of all nodes the
+  // partitions' elections need not wait for that of group 0.
+  replicas->StartLoaded();
   room->Start(replicas->TakeLoaded(kControllerGroup));
   broker->SetController(&room->controller());
 }

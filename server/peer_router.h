@@ -29,10 +29,10 @@ class PeerRouter final : public PeerSink {
   /// one frame.
   void OnPeerMessages(std::vector<GroupMessage> messages) override;
   void OnPeerStatus(const NodeStatus& status) override;
+  void OnPeerPulse(NodeId from, Pulse pulse) override;
   void OnPeerCall(NodeId from, PeerCall call, Callback<Result<Bytes>> reply) override;
   void OnPeerUnreachable(NodeId peer, bool refused) override;
   void OnPeerConnected(NodeId peer) override;
-  void OnPeerRefused(NodeId peer, const Error& reason) override;
 
  private:
   /// Runs `task` with the room on its shard; drops it while there is none.

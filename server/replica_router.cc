@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <atomic>
+#include <limits>
 #include <string>
 #include <thread>
 #include <utility>
@@ -40,10 +41,14 @@ ReplicaRouter::ReplicaRouter(const Config& config, storage::LogStore& store, Tra
                              HostObserver& observer, std::vector<storage::GroupState> loaded)
     : config_(config), store_(store) {
   const size_t shards = ShardCount(config);
-  const ShardHost::Options options{
+  ShardHost::Options options{
       .cache_bytes = static_cast<size_t>(config.storage.cache_bytes) / shards,
-      .max_unfolded_bytes = kMaxUnfoldedBytes / shards};
+      .max_unfolded_bytes = kMaxUnfoldedBytes / shards,
+      .pulses = {.self = config.self(),
+                 .shards = static_cast<uint32_t>(shards),
+                 .interval_us = config.raft.heartbeat_ms * 1000}};
   for (size_t i = 0; i < shards; ++i) {
+    options.pulses.shard = static_cast<uint32_t>(i);
     hosts_.push_back(std::make_unique<ShardHost>(options, "shard-" + std::to_string(i), store,
                                                  transport, observer));
   }
@@ -137,6 +142,13 @@ void ReplicaRouter::StepAll(std::vector<GroupMessage> messages) {
   }
 }
 
+void ReplicaRouter::OnPulse(NodeId from, Pulse pulse) {
+  if (pulse.shards != hosts_.size() || pulse.shard >= hosts_.size()) return;
+  ShardHost& host = *hosts_[pulse.shard];
+  host.shard().Post(
+      [&host, from, pulse = std::move(pulse)] { host.pulses().OnPulse(from, pulse); });
+}
+
 void ReplicaRouter::OnPeerUnreachable(NodeId peer, bool refused) {
   for (const auto& host : hosts_) {
     host->shard().Post([&host = *host, peer, refused] { host.OnPeerUnreachable(peer, refused); });
@@ -180,15 +192,35 @@ std::vector<GroupId> ReplicaRouter::LoadedPartitions() const {
   return groups;
 }
 
-void ReplicaRouter::StartPartition(const PartitionInfo& partition,
-                                   std::shared_ptr<const TopicInfo> topic, bool bootstrap) {
-  const GroupId group = partition.group;
+PartitionOptions ReplicaRouter::OptionsOf(GroupId group) const {
   PartitionOptions options;
-  options.where = {.topic = topic->name, .partition = partition.partition};
   options.replica.group = group;
   options.replica.raft = RaftOptions(group);
   options.replica.tick_us = kTickMs * 1000;
   options.replica.checkpoint_every_bytes = static_cast<size_t>(config_.storage.checkpoint_bytes);
+  // Until the topic's are known nothing may be removed by settings that are not its own.
+  options.config.retention_ms = -1;
+  options.config.retention_bytes = -1;
+  options.config.producer_id_expiration_ms = std::numeric_limits<int64_t>::max();
+  return options;
+}
+
+void ReplicaRouter::StartLoaded() {
+  for (const GroupId group : LoadedPartitions()) {
+    const storage::GroupState& found = loaded_.at(group);
+    if (found.damaged && !found.checkpoint) continue;
+    ShardHost& host = HostOf(group);
+    host.shard().Post([&host, options = OptionsOf(group), state = TakeLoaded(group)] {
+      host.StartEarly(options, state);
+    });
+  }
+}
+
+void ReplicaRouter::StartPartition(const PartitionInfo& partition,
+                                   std::shared_ptr<const TopicInfo> topic, bool bootstrap) {
+  const GroupId group = partition.group;
+  PartitionOptions options = OptionsOf(group);
+  options.where = {.topic = topic->name, .partition = partition.partition};
   options.replica.preferred =
       !partition.replicas.empty() && partition.replicas.front() == config_.self();
   options.config = ConfigOf(*topic);

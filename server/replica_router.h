@@ -47,6 +47,8 @@ class ReplicaRouter final : public ReplicaHost {
   void Step(GroupId group, raft::Message message);
   /// In their order for each group.
   void StepAll(std::vector<GroupMessage> messages);
+  /// To the shard that it is for; dropped if the peer shares its groups out in another way.
+  void OnPulse(NodeId from, Pulse pulse);
   void OnPeerUnreachable(NodeId peer, bool refused);
 
   /// Raft's options for a group on this node.
@@ -55,6 +57,9 @@ class ReplicaRouter final : public ReplicaHost {
   storage::GroupState TakeLoaded(GroupId group);
   /// The partition groups that the store found.
   std::vector<GroupId> LoadedPartitions() const;
+  /// Starts their replicas, without waiting until group 0 says whose they are (StartPartition);
+  /// save those whose own records are lost, for they must be told their first voters.
+  void StartLoaded();
 
   void StartPartition(const PartitionInfo& partition, std::shared_ptr<const TopicInfo> topic,
                       bool bootstrap) override;
@@ -67,6 +72,7 @@ class ReplicaRouter final : public ReplicaHost {
 
  private:
   void SumOverHosts(size_t (*ask)(ShardHost&, size_t), size_t argument, Callback<size_t> done);
+  PartitionOptions OptionsOf(GroupId group) const;
   Executor& controller_executor() { return hosts_.front()->shard(); }
 
   // Constant after construction.

@@ -23,20 +23,27 @@ ShardHost::ShardHost(const Options& options, const std::string& name, storage::L
       transport_(transport),
       observer_(observer),
       shard_(name),
-      cache_(options.cache_bytes) {
+      cache_(options.cache_bytes),
+      pulses_(options.pulses, shard_, transport) {
   shard_.SetEndOfTurn([this] { transport_.Flush(); });
 }
 
 ShardHost::~ShardHost() { shard_.Stop(); }
 
 ReplicaContext ShardHost::context() {
-  return {.executor = shard_, .store = store_, .cache = cache_, .transport = transport_};
+  return {.executor = shard_,
+          .store = store_,
+          .cache = cache_,
+          .transport = transport_,
+          .pulses = &pulses_};
 }
 
 void ShardHost::StartPartition(const PartitionOptions& options, const storage::GroupState& state,
                                const raft::Membership& bootstrap) {
   const GroupId group = options.replica.group;
-  if (stopping_ || partitions_.contains(group)) return;
+  if (stopping_) return;
+  if (early_.erase(group) > 0) return Find(group)->SetTopic(options.where, options.config);
+  if (partitions_.contains(group)) return;
   auto partition = std::make_unique<Partition>(options, context(), *this);
   Partition& started = *partition;
   partitions_.emplace(group, std::move(partition));
@@ -47,7 +54,13 @@ void ShardHost::StartPartition(const PartitionOptions& options, const storage::G
   if (!std::exchange(watching_unfolded_, true)) BoundUnfolded();
 }
 
+void ShardHost::StartEarly(const PartitionOptions& options, const storage::GroupState& state) {
+  StartPartition(options, state, /*bootstrap=*/{});
+  early_.insert(options.replica.group);
+}
+
 void ShardHost::ErasePartition(GroupId group) {
+  early_.erase(group);
   const auto found = partitions_.find(group);
   if (found == partitions_.end()) {
     store_.Persist({.group = group, .erase = true}, shard_, [group](const Status& status) {
@@ -73,6 +86,10 @@ void ShardHost::ErasePartition(GroupId group) {
 Partition* ShardHost::Find(GroupId group) {
   const auto found = partitions_.find(group);
   return found == partitions_.end() ? nullptr : found->second.get();
+}
+
+Partition* ShardHost::FindServing(GroupId group) {
+  return early_.contains(group) ? nullptr : Find(group);
 }
 
 void ShardHost::Step(GroupId group, raft::Message message) {

@@ -1,15 +1,17 @@
-// ShardHost: the partitions that one shard owns, with what they share there: the shard's executor
-// and its cache. Routes messages to them, bounds what a restart would have to replay, and stops
-// them together. All calls on the shard, but for the constructor.
+// ShardHost: the partitions that one shard owns, with what they share there: the shard's executor,
+// its cache and its pulses. Routes messages to them, bounds what a restart would have to replay,
+// and stops them together. All calls on the shard, but for the constructor.
 #pragma once
 
 #include <map>
 #include <memory>
+#include <set>
 #include <string>
 #include <utility>
 #include <vector>
 
 #include "server/partition/partition.h"
+#include "server/partition/pulses.h"
 #include "server/runtime/shard.h"
 #include "storage/entry_cache.h"
 
@@ -38,6 +40,7 @@ class ShardHost final : public ReplicaObserver {
     /// Of all groups of the shard: beyond it the one with the most to replay writes a checkpoint.
     size_t max_unfolded_bytes = 512 << 20;
     int64_t checkpoint_check_us = 1'000'000;
+    Pulses::Options pulses;
   };
 
   /// All outlive the host. `name` is the thread's.
@@ -47,14 +50,21 @@ class ShardHost final : public ReplicaObserver {
 
   /// The executor; Start and Stop are the node's.
   Shard& shard() { return shard_; }
+  Pulses& pulses() { return pulses_; }
   ReplicaContext context();
 
+  /// A replica that runs already (StartEarly) serves from now on, as what `options` say.
   void StartPartition(const PartitionOptions& options, const storage::GroupState& state,
                       const raft::Membership& bootstrap);
+  /// A replica that is on disk, before it is known whose it is: it votes, follows and leads as its
+  /// group's log has it, but serves nobody and removes nothing.
+  void StartEarly(const PartitionOptions& options, const storage::GroupState& state);
   /// Stops the replica, if it runs, and erases the group.
   void ErasePartition(GroupId group);
   /// nullptr: it does not run here.
   Partition* Find(GroupId group);
+  /// The same for those who serve clients; nullptr also while it is not known whose it is.
+  Partition* FindServing(GroupId group);
   void Step(GroupId group, raft::Message message);
   /// refused: the peer's process is gone.
   void OnPeerUnreachable(NodeId peer, bool refused);
@@ -83,7 +93,9 @@ class ShardHost final : public ReplicaObserver {
   // Owned by the shard. Destroyed in this order's reverse: partitions before what they use.
   Shard shard_;
   storage::EntryCache cache_;
+  Pulses pulses_;
   std::map<GroupId, std::unique_ptr<Partition>> partitions_;
+  std::set<GroupId> early_;  // of them: nobody has said whose they are
   bool watching_unfolded_ = false;
   bool stopping_ = false;
 };

@@ -47,9 +47,16 @@ void StatusTeller::TellAll(NodeId to) {
 void StatusTeller::Round() {
   if (stopped_) return;
   LogRoom();
-  TellEveryone(Full());
+  // A list of all that is led is long, and nearly always the same.
+  const uint64_t changes = context_.leaders.changes();
+  const bool full = changes != told_changes_ || ++rounds_since_full_ >= kFullEveryRounds;
+  if (full) {
+    told_changes_ = changes;
+    rounds_since_full_ = 0;
+  }
+  TellEveryone(full ? Full() : News());
   on_round_();
-  context_.executor.After(kFullUs, [this] { Round(); });
+  context_.executor.After(kRoundUs, [this] { Round(); });
 }
 
 /// Producers hear of a full disk from the refusals, whoever runs the node from its log.
@@ -69,15 +76,13 @@ void StatusTeller::LogRoom() {
 
 void StatusTeller::TellNews() {
   if (stopped_) return;
-  NodeStatus status{.from = context_.self, .full = false, .leaders = std::exchange(news_, {})};
-  status.condition = Condition();
-  TellEveryone(status);
+  TellEveryone(News());
 }
 
-NodeStatus StatusTeller::Full() const {
+NodeStatus StatusTeller::News() {
   return {.from = context_.self,
-          .full = true,
-          .leaders = context_.leaders.LedBy(context_.self),
+          .full = false,
+          .leaders = std::exchange(news_, {}),
           .condition = Condition()};
 }
 
@@ -95,6 +100,13 @@ NodeCondition StatusTeller::Condition() const {
     condition.refilling.push_back(group);
   }
   return condition;
+}
+
+NodeStatus StatusTeller::Full() const {
+  return {.from = context_.self,
+          .full = true,
+          .leaders = context_.leaders.LedBy(context_.self),
+          .condition = Condition()};
 }
 
 void StatusTeller::TellEveryone(const NodeStatus& status) {

@@ -1,5 +1,7 @@
-// StatusTeller: tells every other node what this one leads: at once when that changed, in full
-// every second. The others take it as a sign of life. Owned by group 0's shard.
+// StatusTeller: tells every other node how this one is, every second, which the others take as a
+// sign of life; and what it leads: at once when that changed, and in full in the second after a
+// change anywhere, to whoever was just reached, and every ten seconds, should news have been lost.
+// Owned by group 0's shard.
 #pragma once
 
 #include <cstdint>
@@ -51,19 +53,23 @@ class StatusTeller {
   Refills refills() const { return {refilling_.size(), refills_begun_, refills_ended_}; }
 
  private:
-  static constexpr int64_t kFullUs = 1'000'000;
+  static constexpr int64_t kRoundUs = 1'000'000;
+  static constexpr int kFullEveryRounds = 10;
   /// After a failover many groups change hands in one moment: they leave in one message.
   static constexpr int64_t kGatherUs = 3'000;
 
   void Round();
   void LogRoom();
   void TellNews();
+  NodeStatus News();
   NodeStatus Full() const;
   void TellEveryone(const NodeStatus& status);
 
   const Context context_;
   const std::function<void()> on_round_;
   std::vector<LeaderHint> news_;
+  uint64_t told_changes_ = 0;  // of the leader table, when it was told in full last
+  int rounds_since_full_ = kFullEveryRounds;
   bool draining_ = false;
   std::set<GroupId> refilling_;
   uint64_t refills_begun_ = 0;

@@ -29,9 +29,9 @@ class ReplicaHost {
  public:
   virtual ~ReplicaHost() = default;
 
-  /// Starts the partition's replica from what is on disk, or new. `bootstrap`: the group is being
-  /// created and partition.founders are its first voters; otherwise a new one starts empty and
-  /// waits for a leader.
+  /// Starts the partition's replica from what is on disk, or new; one that runs already is told
+  /// whose it is. `bootstrap`: the group is being created and partition.founders are its first
+  /// voters; otherwise a new one starts empty and waits for a leader.
   virtual void StartPartition(const PartitionInfo& partition,
                               std::shared_ptr<const TopicInfo> topic, bool bootstrap) = 0;
   /// Stops the replica, if it runs, and erases all of the group's data.
@@ -67,7 +67,12 @@ class Reconciler {
     int64_t round_us = 250'000;             // between two looks at unsettled groups
     int64_t preferred_live_us = 3'000'000;  // a preferred leader must have been back for this long
     size_t transfers_per_round = 4;         // leaderships handed back at most
-    size_t steps_per_round = 64;            // groups asked for their status at most
+    /// A leadership that was handed back and came here again waits this long, and twice as long
+    /// each time, before it is handed back once more: a preferred leader that cannot hold its
+    /// groups must not make them unavailable over and over.
+    int64_t first_rest_us = 10'000'000;
+    int64_t longest_rest_us = 300'000'000;
+    size_t steps_per_round = 64;  // groups asked for their status at most
   };
   struct Context {  // all outlive the reconciler
     Executor& executor;
@@ -77,8 +82,8 @@ class Reconciler {
     ReconcilerFront& settle;
   };
 
-  /// `on_disk`: every partition group that the store holds. None of them runs yet: the reconciler
-  /// starts them when an image tells it their topic.
+  /// `on_disk`: every partition group that the store holds. Each is started when an image tells its
+  /// topic; for the host, which may have started it before, that is when it begins to serve.
   Reconciler(const Options& options, const Context& context, std::vector<GroupId> on_disk);
   ~Reconciler();
   Reconciler(const Reconciler&) = delete;

@@ -31,8 +31,10 @@ std::shared_ptr<Peer> Peers::At(NodeId node, const std::string& address) {
   Entry& entry = peers_[node];
   if (entry.peer == nullptr || entry.address != address) {
     entry.address = address;
-    entry.peer = std::make_shared<Peer>(grpc::CreateCustomChannel(
-        address, grpc::InsecureChannelCredentials(), ChannelSettings(max_message_bytes_)));
+    entry.peer = std::make_shared<Peer>(
+        grpc::CreateCustomChannel(address, grpc::InsecureChannelCredentials(),
+                                  ChannelSettings(max_message_bytes_)),
+        max_message_bytes_);
   }
   return entry.peer;
 }

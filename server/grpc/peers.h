@@ -16,9 +16,11 @@
 namespace jangada::server::grpc_door {
 
 struct Peer {
-  explicit Peer(const std::shared_ptr<grpc::Channel>& channel) : log(channel), admin(channel) {}
+  Peer(const std::shared_ptr<grpc::Channel>& channel, size_t max_message_bytes)
+      : log(channel), admin(channel), max_message_bytes(max_message_bytes) {}
   v1::Log::Stub log;
   v1::Admin::Stub admin;
+  const size_t max_message_bytes;  // that may be sent to it
 };
 
 class Peers {

@@ -7,6 +7,10 @@
 
 namespace jangada::server::grpc_door {
 
+ProduceLane::~ProduceLane() {
+  if (stream_ != nullptr) stream_->Close();
+}
+
 void ProduceLane::Add(Bytes batch, TimePoint deadline, Answer answer) {
   {
     const std::lock_guard lock(mutex_);
@@ -33,13 +37,28 @@ bool ProduceLane::GaveUp(Item* item) {
   return true;
 }
 
+/// Where the next request goes. False: it must wait, for what is under way went elsewhere and could
+/// be overtaken.
+bool ProduceLane::ChooseTarget() {
+  std::shared_ptr<Peer> target = router_.LeaderElsewhere(where_, scope_);
+  // Without a leader this node is asked, which knows of none either: once is enough.
+  const bool somebody = target != nullptr || router_.IsLocal(where_, scope_);
+  const bool broken = stream_ != nullptr && stream_->ended();
+  if (in_flight_ > 0 && (target != target_ || broken)) return false;
+  if (target == nullptr || target != target_ || broken) {
+    if (stream_ != nullptr) stream_->Close();
+    stream_ = target == nullptr ? nullptr : ForwardStream::Open(target, scope_.cancellation);
+  }
+  target_ = std::move(target);
+  return in_flight_ < (somebody ? kMaxLaneWindow : 1);
+}
+
 /// The request to send now, marked as in flight; null: none, for now.
 ProduceLane::Item* ProduceLane::NextToSend() {
   if (pausing_ || backing_off_) return nullptr;
-  const size_t window = router_.IsLocal(where_, scope_) ? kMaxLaneWindow : 1;
-  if (in_flight_ >= window) return nullptr;
   for (Item& item : items_) {
     if (item.state != State::kWaiting || GaveUp(&item)) continue;
+    if (!ChooseTarget()) return nullptr;
     item.state = State::kInFlight;
     ++in_flight_;
     return &item;
@@ -51,20 +70,28 @@ void ProduceLane::Dispatch() {
   std::unique_lock lock(mutex_);
   if (sending_) return;
   sending_ = true;
-  while (Item* item = NextToSend()) {
-    const uint64_t serial = item->serial;
-    const CallScope scope = item->scope;
-    ProduceRequest request{.where = where_, .batch = item->batch};
-    lock.unlock();  // the answer may come on this very thread
-    router_.ProduceOnce(std::move(request), scope,
-                        [self = shared_from_this(), serial](Result<ProduceResult> result) {
-                          self->OnResult(serial, std::move(result));
-                        });
-    lock.lock();
-  }
+  while (Item* item = NextToSend()) SendOne(item, &lock);
   sending_ = false;
   lock.unlock();
   AnswerFront();  // those given up
+}
+
+/// Without the lock, for the answer may come on this very thread.
+void ProduceLane::SendOne(Item* item, std::unique_lock<std::mutex>* lock) {
+  const CallScope scope = item->scope;
+  const std::shared_ptr<ForwardStream> stream = stream_;
+  ProduceRequest request{.where = where_, .batch = item->batch};
+  auto done = [self = shared_from_this(), serial = item->serial](Result<ProduceResult> result) {
+    self->OnResult(serial, std::move(result));
+  };
+  lock->unlock();
+  if (stream == nullptr) {
+    router_.ProduceHere(std::move(request), scope, std::move(done));
+  } else {
+    stream->Send(ForwardedProduce(request), ProduceTryDeadline(request.batch, scope),
+                 std::move(done));
+  }
+  lock->lock();
 }
 
 bool ProduceLane::IsWorthAnotherTry(const Item& item, ErrorCode code) const {

@@ -1,9 +1,10 @@
 // ProduceLane: one partition's requests within one ProduceStream. It keeps what the stream
 // promises: batches are appended in the order of their requests, and answered in that order.
 //
-// Where this node leads, requests go to the log one behind the other without waiting. A request
-// that was surely not done, for want of a leader, waits and is tried again; those behind it wait
-// with it. To a leader elsewhere goes one at a time: calls between nodes may overtake each other. A
+// Requests go to the log one behind the other without waiting, where this node leads, and to a
+// leader elsewhere over a stream that keeps their order (forward_stream.h). Only when the leader is
+// another one does the next request wait until those under way are answered. A request that was
+// surely not done, for want of a leader, waits and is tried again; those behind it wait with it. A
 // request of an idempotent producer is tried again even when its fate is unknown; any other is then
 // answered kTimeout.
 //
@@ -16,6 +17,7 @@
 #include <optional>
 
 #include "server/grpc/call_scope.h"
+#include "server/grpc/forward_stream.h"
 #include "server/grpc/retry.h"
 #include "server/grpc/router.h"
 
@@ -27,6 +29,7 @@ class ProduceLane : public std::enable_shared_from_this<ProduceLane> {
 
   ProduceLane(Router& router, TopicPartition where, CallScope scope)
       : router_(router), where_(std::move(where)), scope_(std::move(scope)) {}
+  ~ProduceLane();
 
   /// `answer` runs once, after those of all earlier requests.
   void Add(Bytes batch, TimePoint deadline, Answer answer);
@@ -51,7 +54,9 @@ class ProduceLane : public std::enable_shared_from_this<ProduceLane> {
   };
 
   void Dispatch();
+  bool ChooseTarget();
   Item* NextToSend();
+  void SendOne(Item* item, std::unique_lock<std::mutex>* lock);
   bool GaveUp(Item* item);
   void OnResult(uint64_t serial, Result<ProduceResult> result);
   bool IsWorthAnotherTry(const Item& item, ErrorCode code) const;
@@ -69,10 +74,12 @@ class ProduceLane : public std::enable_shared_from_this<ProduceLane> {
   std::deque<Item> items_;
   uint64_t next_serial_ = 0;
   size_t in_flight_ = 0;
-  bool pausing_ = false;      // something failed: wait until nothing is in flight
-  bool backing_off_ = false;  // a timer will go on
-  bool sending_ = false;      // one thread at a time sends, so that the order holds
-  bool answering_ = false;    // one thread at a time answers, so that the order holds
+  std::shared_ptr<Peer> target_;           // where those in flight went; null: this node
+  std::shared_ptr<ForwardStream> stream_;  // to target_
+  bool pausing_ = false;                   // something failed: wait until nothing is in flight
+  bool backing_off_ = false;               // a timer will go on
+  bool sending_ = false;                   // one thread at a time sends, so that the order holds
+  bool answering_ = false;                 // one thread at a time answers, so that the order holds
   Backoff backoff_;
 };
 

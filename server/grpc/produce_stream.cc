@@ -152,7 +152,9 @@ void ProduceStreamCall::Append(Ticket ticket, int64_t timeout_us) {
               {
                 const std::lock_guard lock(self->mutex_);
                 auto entry = self->lanes_.find(ticket.where);
-                if (--entry->second.unanswered == 0) self->lanes_.erase(entry);
+                // A lane that stays keeps its stream to a leader elsewhere.
+                const bool idle = --entry->second.unanswered == 0;
+                if (idle && self->lanes_.size() > kMaxIdleLanes) self->lanes_.erase(entry);
               }
               self->Answer(std::move(ticket), std::move(result));
             });

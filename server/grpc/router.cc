@@ -19,14 +19,6 @@ TimePoint TryDeadline(const CallScope& scope, int64_t wait_us = 0) {
 
 int64_t TimeLeftUs(const CallScope& scope) { return std::max<int64_t>(scope.MicrosLeft(), 1); }
 
-/// Inside a batch of answers, an error travels as a detail.
-Error ErrorFromDetail(const v1::ErrorDetail& detail) {
-  v1::RpcStatus rich;
-  rich.add_details()->PackFrom(detail);
-  return ErrorFrom(
-      grpc::Status(grpc::StatusCode::UNKNOWN, detail.message(), rich.SerializeAsString()), true);
-}
-
 Result<FetchResult> FetchResultFrom(v1::FetchResponse response) {
   FetchResult result{.batches = {},
                      .high_watermark = response.high_watermark(),
@@ -50,7 +42,7 @@ Result<ListedOffset> ListedFrom(const v1::ListOffsetsResponse& response) {
                  "The partition's leader answered another number of offsets than asked."};
   }
   const auto& answer = response.answers(0);
-  if (answer.has_error()) return ErrorFromDetail(answer.error());
+  if (answer.has_error()) return ErrorOf(answer.error());
   return ListedOffset{.offset = answer.offset(),
                       .timestamp_ms = answer.timestamp_ms(),
                       .leader_epoch = answer.leader_epoch()};
@@ -62,6 +54,18 @@ Result<PartitionView> LeadersViewFrom(PartitionView view) {
 }
 
 }  // namespace
+
+v1::ProduceRequest ForwardedProduce(const ProduceRequest& request) {
+  v1::ProduceRequest forwarded;
+  forwarded.set_topic(request.where.topic);
+  forwarded.set_partition(request.where.partition);
+  forwarded.set_batch(request.batch.data(), request.batch.size());
+  return forwarded;
+}
+
+TimePoint ProduceTryDeadline(const Bytes& batch, const CallScope& scope) {
+  return IsIdempotent(batch) ? TryDeadline(scope) : scope.deadline;
+}
 
 std::shared_ptr<Peer> Router::LeaderElsewhere(const TopicPartition& where, const CallScope& scope) {
   if (scope.local_only()) return nullptr;
@@ -78,6 +82,12 @@ bool Router::IsLocal(const TopicPartition& where, const CallScope& scope) const 
   return broker_.LeaderOf(where) == broker_.self();
 }
 
+void Router::ProduceHere(ProduceRequest request, const CallScope& scope,
+                         Callback<Result<ProduceResult>> done) {
+  request.timeout_us = TimeLeftUs(scope);
+  broker_.Produce(std::move(request), std::move(done));
+}
+
 void Router::Produce(ProduceRequest request, const CallScope& scope,
                      Callback<Result<ProduceResult>> done) {
   const bool repeatable = IsIdempotent(request.batch);
@@ -92,15 +102,9 @@ void Router::Produce(ProduceRequest request, const CallScope& scope,
 void Router::ProduceOnce(ProduceRequest request, const CallScope& scope,
                          Callback<Result<ProduceResult>> done) {
   auto peer = LeaderElsewhere(request.where, scope);
-  if (peer == nullptr) {
-    request.timeout_us = TimeLeftUs(scope);
-    return broker_.Produce(std::move(request), std::move(done));
-  }
-  v1::ProduceRequest forwarded;
-  forwarded.set_topic(request.where.topic);
-  forwarded.set_partition(request.where.partition);
-  forwarded.set_batch(request.batch.data(), request.batch.size());
-  const TimePoint deadline = IsIdempotent(request.batch) ? TryDeadline(scope) : scope.deadline;
+  if (peer == nullptr) return ProduceHere(std::move(request), scope, std::move(done));
+  v1::ProduceRequest forwarded = ForwardedProduce(request);
+  const TimePoint deadline = ProduceTryDeadline(request.batch, scope);
   auto* stub = peer->log.async();
   Forward<LogAsync, v1::ProduceRequest, v1::ProduceResponse>(
       std::move(peer), stub, &LogAsync::Produce, std::move(forwarded), scope, deadline,

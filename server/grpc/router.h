@@ -12,6 +12,12 @@
 
 namespace jangada::server::grpc_door {
 
+/// As one node asks another.
+v1::ProduceRequest ForwardedProduce(const ProduceRequest& request);
+/// When one try of it at another node is over: a batch that may be repeated is not left with a
+/// silent one for long.
+TimePoint ProduceTryDeadline(const Bytes& batch, const CallScope& scope);
+
 class Router {
  public:
   Router(Broker& broker, size_t max_message_bytes) : broker_(broker), peers_(max_message_bytes) {}
@@ -21,8 +27,13 @@ class Router {
                Callback<Result<ProduceResult>> done);
   void ProduceOnce(ProduceRequest request, const CallScope& scope,
                    Callback<Result<ProduceResult>> done);
-  /// This node would hand a produce to its own broker now.
+  /// To this node's own broker, whoever leads.
+  void ProduceHere(ProduceRequest request, const CallScope& scope,
+                   Callback<Result<ProduceResult>> done);
+  /// This node leads, or must answer in any case.
   bool IsLocal(const TopicPartition& where, const CallScope& scope) const;
+  /// The other node to ask; null: this one.
+  std::shared_ptr<Peer> LeaderElsewhere(const TopicPartition& where, const CallScope& scope);
 
   void Fetch(FetchRequest request, const CallScope& scope, Callback<Result<FetchResult>> done);
   void ListOffset(const TopicPartition& where, int64_t timestamp_ms, const CallScope& scope,
@@ -36,8 +47,6 @@ class Router {
                           Callback<Status> done);
 
  private:
-  /// The other node to ask; null: this one.
-  std::shared_ptr<Peer> LeaderElsewhere(const TopicPartition& where, const CallScope& scope);
   void FetchOnce(FetchRequest request, const CallScope& scope, Callback<Result<FetchResult>> done);
   /// A long poll of the broker, in slices: a broker cannot be told that nobody waits any longer.
   void PollHere(FetchRequest request, const CallScope& scope, Callback<Result<FetchResult>> done);

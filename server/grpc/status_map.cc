@@ -95,12 +95,13 @@ std::optional<v1::ErrorDetail> DetailFrom(const grpc::Status& status) {
   return std::nullopt;
 }
 
+Error ErrorOf(const v1::ErrorDetail& detail) {
+  return {CodeNamed(detail.code()).value_or(ErrorCode::kInternal), detail.message()};
+}
+
 Error ErrorFrom(const grpc::Status& status, bool reached_wire) {
   CHECK(!status.ok());
-  if (const auto detail = DetailFrom(status)) {
-    const auto code = CodeNamed(detail->code());
-    return {code.value_or(ErrorCode::kInternal), detail->message()};
-  }
+  if (const auto detail = DetailFrom(status)) return ErrorOf(*detail);
   switch (status.error_code()) {
     case grpc::StatusCode::UNAVAILABLE:
     case grpc::StatusCode::DEADLINE_EXCEEDED:

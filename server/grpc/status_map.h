@@ -32,6 +32,9 @@ grpc::Status StatusOf(const Error& error, const TopicPartition* where, const Bro
 /// What another node said, read from the status's details; nullopt if the status has none.
 std::optional<v1::ErrorDetail> DetailFrom(const grpc::Status& status);
 
+/// What another node said inside an answer, where an error travels as a detail.
+Error ErrorOf(const v1::ErrorDetail& detail);
+
 /// The error that an answer of another node means. `reached_wire`: some byte of the call may have
 /// left this node; if not, a failure to connect is surely-not-done. REQUIRES: !status.ok().
 Error ErrorFrom(const grpc::Status& status, bool reached_wire);

@@ -40,6 +40,7 @@ Partition::Impl::Impl(const PartitionOptions& options_in, const ReplicaContext& 
                       ReplicaObserver& observer)
     : options(options_in),
       context(context_in),
+      where(options_in.where),
       config(options_in.config),
       state(options_in.max_producers),
       waiters(context_in.executor, options_in.max_fetch_waiters),
@@ -122,10 +123,15 @@ void Partition::UpdateConfig(const TopicConfig& config) {
   impl_->appended_since_check = true;
 }
 
+void Partition::SetTopic(const TopicPartition& where, const TopicConfig& config) {
+  impl_->where = where;
+  UpdateConfig(config);
+}
+
 PartitionView Partition::View() const {
   const raft::RaftStatus status = impl_->replica.status();
   PartitionView view;
-  view.where = impl_->options.where;
+  view.where = impl_->where;
   view.group = impl_->options.replica.group;
   view.leader = status.leader;
   view.leader_epoch = status.term;

@@ -74,6 +74,8 @@ class Partition {
 
   Status TransferLeadership(NodeId to) { return replica().TransferLeadership(to); }
   void UpdateConfig(const TopicConfig& config);
+  /// What its group is the partition of, where it was started before that was known.
+  void SetTopic(const TopicPartition& where, const TopicConfig& config);
 
   /// As this node knows it; `desired_replicas` and `reassigning` are the controller's to fill in.
   PartitionView View() const;

@@ -94,6 +94,7 @@ struct Partition::Impl {
   const PartitionOptions options;
   const ReplicaContext context;
 
+  TopicPartition where;
   TopicConfig config;
   PartitionState state;  // the machine's; above the replica, which restores it
 

@@ -75,7 +75,7 @@ void Partition::Impl::OnRetentionRows(const std::vector<storage::SparseRow>& row
       {.log_start_offset = state.log_start_offset(), .high_watermark = high_watermark}, now_ms);
   if (offset > state.log_start_offset()) {
     spdlog::info("retention removes records group={} topic={} partition={} from={} to={}",
-                 options.replica.group.value(), options.where.topic, options.where.partition,
+                 options.replica.group.value(), where.topic, where.partition,
                  state.log_start_offset(), offset);
     retention_under_way = true;
     return ProposeTrim(offset, [this](const Result<int64_t>&) { retention_under_way = false; });

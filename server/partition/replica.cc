@@ -10,10 +10,12 @@
 namespace jangada::server {
 namespace {
 
-constexpr raft::Ticks kCoarseTicks = 10;      // the grid of far deadlines
-constexpr int kReadiesPerTurn = 8;            // then other replicas of the shard have their turn
-constexpr int kCampaignTries = 20;            // of the preferred leader of a new group, whose other
-constexpr int64_t kCampaignEveryUs = 50'000;  // replicas may be made a little later than itself
+constexpr raft::Ticks kCoarseTicks = 10;  // the grid of far deadlines
+constexpr int kReadiesPerTurn = 8;        // then other replicas of the shard have their turn
+// Of the preferred leader of a new group, or the last leader of an old one: the other replicas may
+// come a little later than itself.
+constexpr int kCampaignTries = 20;
+constexpr int64_t kCampaignEveryUs = 50'000;
 
 Error ShuttingDown() {
   return {ErrorCode::kShuttingDown, "this node is shutting down; try another one"};
@@ -37,6 +39,7 @@ Replica::Impl::~Impl() {
   for (const Executor::TimerId id : {timer, trim_timer, campaign_timer}) {
     context.executor.Cancel(id);
   }
+  if (context.pulses != nullptr) context.pulses->Leave(options.group);
 }
 
 Status Replica::Impl::Open(const storage::GroupState& state, const raft::Membership& bootstrap,
@@ -92,6 +95,7 @@ Status Replica::Impl::Open(const storage::GroupState& state, const raft::Members
   log_end_offset = holds_entries ? state.end_offset : next.base.next_offset;
   raft = std::make_unique<raft::Raft>(options.raft, std::move(restored), NowTicks());
   phase = Phase::kRunning;
+  if (context.pulses != nullptr) context.pulses->Join(options.group, *this);
   ScheduleTurn();
   return Status();
 }
@@ -115,6 +119,7 @@ void Replica::Impl::StopWork() {
   for (Executor::TimerId* id : {&timer, &trim_timer, &campaign_timer}) {
     context.executor.Cancel(std::exchange(*id, 0));
   }
+  if (context.pulses != nullptr) context.pulses->Leave(options.group);
   if (led) machine->OnLeadershipLost();
   proposals.FailAll(ShuttingDown());
   reads.FailAll(ShuttingDown());
@@ -155,14 +160,16 @@ void Replica::Impl::Turn() {
   if (raft->HasReady() || more_to_apply || reads.HasUnasked()) {
     context.executor.Post(InSession([this] { ScheduleTurn(); }));
   }
+  NoteStance();
   ArmTimer();
 }
 
 /// One timer, lazily armed: when something becomes due later than it was, the timer fires for
-/// nothing.
+/// nothing. None where the pulses will say when there is something to do.
 void Replica::Impl::ArmTimer() {
   std::optional<int64_t> due_us = proposals.next_deadline_us();
-  if (raft::Ticks due = raft->NextDue(); due != raft::kNever) {
+  resting = MayRest();
+  if (raft::Ticks due = raft->NextDue(); due != raft::kNever && !resting) {
     // Thousands of followers wait for leaders that live: far deadlines fire early, on a grid that
     // they share, and by then have mostly moved. A real one is then waited for to the tick.
     if (due > NowTicks() + kCoarseTicks) due -= due % kCoarseTicks;
@@ -179,7 +186,15 @@ void Replica::Impl::ArmTimer() {
 void Replica::Impl::OnTimer() {
   timer = 0;
   proposals.OnTime(context.executor.NowUs());
-  if (phase == Phase::kRunning) ScheduleTurn();
+  if (phase != Phase::kRunning) return;
+  LookAround();
+}
+
+/// Mostly the leader was heard, or every follower: no turn for the thousands of them.
+void Replica::Impl::LookAround() {
+  Touch();
+  if (raft->HasReady()) return ScheduleTurn();
+  ArmTimer();
 }
 
 void Replica::Impl::AskForReads() {
@@ -245,7 +260,12 @@ Status Replica::Start(const storage::GroupState& state, const raft::Membership& 
   const raft::Membership& membership = impl_->raft->status().membership.membership;
   const bool alone =
       membership.voters == std::vector{impl_->options.raft.self} && !membership.IsJoint();
-  if (alone || (is_new && impl_->options.preferred)) impl_->CampaignUntilLed(kCampaignTries);
+  // Whoever won the last election that it knows of asks first: after a start of all replicas nobody
+  // waits for a timeout, and where somebody leads by now the pre-vote is refused.
+  const bool led_last = state.hard_state.vote == impl_->options.raft.self;
+  if (alone || led_last || (is_new && impl_->options.preferred)) {
+    impl_->CampaignUntilLed(kCampaignTries);
+  }
   return Status();
 }
 
@@ -281,7 +301,7 @@ void Replica::Step(raft::Message message) {
   impl_->Touch();
   impl_->raft->Step(std::move(message));
   // Answers to an idle leader's heartbeats change nothing: no turn for the thousands of them.
-  if (impl_->raft->IsLeader() && !impl_->raft->HasReady()) return;
+  if (impl_->raft->IsLeader() && !impl_->raft->HasReady() && !impl_->resting) return;
   impl_->ScheduleTurn();
 }
 
@@ -395,7 +415,9 @@ bool Replica::IsReadyLeader() const { return impl_->CheckReadyLeader().ok(); }
 Status Replica::CheckReadyLeader() const { return impl_->CheckReadyLeader(); }
 
 raft::RaftStatus Replica::status() const {
-  return impl_->raft ? impl_->raft->status() : raft::RaftStatus{};
+  if (!impl_->raft) return {};
+  impl_->HearPulses();
+  return impl_->raft->status();
 }
 
 raft::MembershipAt Replica::committed_membership() const {

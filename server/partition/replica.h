@@ -23,6 +23,8 @@ class EntryCache;
 
 namespace jangada::server {
 
+class Pulses;
+
 struct ReplicaOptions {
   GroupId group;
   raft::Options raft;
@@ -42,6 +44,7 @@ struct ReplicaContext {
   storage::LogStore& store;
   storage::EntryCache& cache;  // the shard's own
   Transport& transport;
+  Pulses* pulses = nullptr;  // the shard's; without them every group sends its own heartbeats
 };
 
 /// A copy that was found damaged on its way back (docs/decisions.md, 4).

@@ -125,6 +125,7 @@ void Replica::Impl::OnDamaged(const Error& error) {
   }
   role = {.role = raft::Role::kFollower, .term = role.term, .leader = std::nullopt};
   ready_term = 0;
+  if (context.pulses != nullptr) context.pulses->NoteChange(options.group);
   writes.Reset();
   log.Reset();
   if (led) machine->OnLeadershipLost();
@@ -154,6 +155,7 @@ void Replica::Impl::Reopen(const Result<storage::GroupState>& state) {
 void Replica::Impl::CheckRefillEnd() {
   if (raft->status().refilling) return;
   refilling = false;
+  if (context.pulses != nullptr) context.pulses->NoteChange(options.group);
   spdlog::info("log is refilled; this replica votes again group={}", options.group.value());
   observer.OnRefill(options.group, RefillEvent::kEnded);
   storage::GroupWrite write;

@@ -1,6 +1,6 @@
 // The inside of Replica, split over replica.cc (life, turns, requests), replica_ready.cc (carrying
-// out a Ready) and replica_checkpoint.cc (checkpoints, trims, snapshots, damage). Private to these
-// files.
+// out a Ready), replica_pulses.cc (signs of life in bulk) and replica_checkpoint.cc (checkpoints,
+// trims, snapshots, damage). Private to these files.
 #pragma once
 
 #include <memory>
@@ -11,6 +11,7 @@
 
 #include "server/partition/folded_state.h"
 #include "server/partition/log_reader.h"
+#include "server/partition/pulses.h"
 #include "server/partition/read_barriers.h"
 #include "server/partition/replica.h"
 #include "server/partition/trim.h"
@@ -18,7 +19,7 @@
 
 namespace jangada::server {
 
-struct Replica::Impl {
+struct Replica::Impl final : PulseMember {
   enum class Phase : uint8_t { kNew, kRunning, kReloading, kStopped };
 
   /// How far the log was folded. While a new follower gets entries that its checkpoint already
@@ -33,7 +34,7 @@ struct Replica::Impl {
 
   Impl(const ReplicaOptions& options, const ReplicaContext& context,
        std::unique_ptr<StateMachine> machine, ReplicaObserver& observer);
-  ~Impl();
+  ~Impl() override;
 
   // ---- life, turns, requests: replica.cc ----
   Status Open(const storage::GroupState& state, const raft::Membership& bootstrap,
@@ -42,11 +43,15 @@ struct Replica::Impl {
   void StopWork();
   raft::Ticks NowTicks() const;
   /// Before a call of the core; after it ScheduleTurn.
-  void Touch() { raft->Tick(NowTicks()); }
+  void Touch() {
+    HearPulses();
+    raft->Tick(NowTicks());
+  }
   void ScheduleTurn();
   void Turn();
   void ArmTimer();
   void OnTimer();
+  void LookAround();
   void AskForReads();
   void CampaignUntilLed(int tries);
   Status CheckRunning() const;
@@ -69,6 +74,13 @@ struct Replica::Impl {
   void Apply();
   void ReadForApply();
   void ApplyOne(const raft::Entry& entry);
+
+  // ---- pulses: replica_pulses.cc ----
+  void HearPulses() override;
+  bool MayRest() const;
+  void OnPulseChange() override;
+  void NoteStance();
+  Stance CurrentStance() const override;
 
   // ---- checkpoints, trims, damage: replica_checkpoint.cc ----
   bool MayCheckpoint() const;
@@ -124,6 +136,12 @@ struct Replica::Impl {
   raft::RoleChange role;
   raft::Term ready_term = 0;  // this term's no-op is applied here, and this replica leads it
   bool refilling = false;
+
+  // Pulses.
+  raft::RoleChange told_role;  // what the pulses were told of last,
+  raft::Index told_index = 0;  // with the leader's membership or the follower's commit index
+  uint64_t heard_pulses = 0;   // Pulses::heard() when the core was last told of them
+  bool resting = false;        // no timer for the core: the pulses speak for the group
 
   // Turns and timers.
   bool turn_scheduled = false;

@@ -7,9 +7,11 @@
 namespace jangada::server {
 namespace {
 
-constexpr size_t kMessageBytes = 96;  // the fields of any message, without payload
-constexpr size_t kEntryBytes = 48;    // fields of one entry, tags and lengths included
-constexpr size_t kHintBytes = 26;     // group, leader and term of one leader hint
+constexpr size_t kMessageBytes = 96;   // the fields of any message, without payload
+constexpr size_t kEntryBytes = 48;     // fields of one entry, tags and lengths included
+constexpr size_t kHintBytes = 26;      // group, leader and term of one leader hint
+constexpr size_t kLedBytes = 20;       // group and term, packed
+constexpr size_t kFollowedBytes = 30;  // and commit
 constexpr size_t kMemberBytes = 5;
 constexpr size_t kGroupBytes = 10;
 
@@ -50,6 +52,9 @@ Lane LaneOf(const raft::Message& message) {
 size_t WireBytes(const Outgoing& item) {
   if (const auto* message = std::get_if<raft::Message>(&item.content)) {
     return kMessageBytes + std::visit(BodyBytes{}, message->body);
+  }
+  if (const auto* pulse = std::get_if<Pulse>(&item.content)) {
+    return kMessageBytes + kLedBytes * pulse->led.size() + kFollowedBytes * pulse->followed.size();
   }
   const auto& status = std::get<NodeStatus>(item.content);
   return kMessageBytes + kHintBytes * status.leaders.size() +

@@ -48,7 +48,7 @@ static_assert(kFrameBytes <= kMaxMessageBytes);
 /// One message on its way out. The payload bytes are shared with whoever else holds them.
 struct Outgoing {
   GroupId group;
-  std::variant<raft::Message, NodeStatus> content;
+  std::variant<raft::Message, NodeStatus, Pulse> content;
 };
 
 Lane LaneOf(const raft::Message& message);

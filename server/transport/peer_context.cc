@@ -36,11 +36,12 @@ Status PeerContext::Judge(const PeerIdentity& peer) {
   return sink.CheckPeer(peer);
 }
 
-void PeerContext::Deliver(wire::Incoming incoming) {
+void PeerContext::Deliver(NodeId from, wire::Incoming incoming) {
   messages_malformed += incoming.malformed;
-  messages_received += incoming.messages.size() + incoming.statuses.size();
+  messages_received += incoming.messages.size() + incoming.statuses.size() + incoming.pulses.size();
   if (!incoming.messages.empty()) sink.OnPeerMessages(std::move(incoming.messages));
   for (const NodeStatus& status : incoming.statuses) sink.OnPeerStatus(status);
+  for (Pulse& pulse : incoming.pulses) sink.OnPeerPulse(from, std::move(pulse));
 }
 
 std::vector<std::pair<const char*, int>> CommonChannelArguments() {

@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "base/executor.h"
+#include "server/transport/notices.h"
 #include "server/transport/transport.h"
 #include "server/transport/wire.h"
 
@@ -37,11 +38,12 @@ struct PeerContext {
   /// kPermissionDenied.
   Status Judge(const PeerIdentity& peer);
 
-  /// Hands on what one frame held.
-  void Deliver(wire::Incoming incoming);
+  /// Hands on what one frame of `from` held.
+  void Deliver(NodeId from, wire::Incoming incoming);
 
   PeerSink& sink;
-  Executor& executor;  // the transport's own thread: dials, retries, notices
+  Executor& executor;  // the transport's own thread: dials, retries, drops
+  Notices notices;     // what would otherwise fill the log
   const NodeId self;
 
   // Counters; see PeerTransport::Counters.

@@ -38,6 +38,8 @@ class PeerTransport final : public Transport {
   Status Start(const Endpoint& listen);
   /// The port that it listens on. REQUIRES: started.
   uint16_t port() const;
+  /// Connections to it that have not said who they are (peer_door.h).
+  size_t strangers() const;
 
   /// Ends all streams and calls; when it returns, the sink and every `done` have been called for
   /// the last time. Not from a callback of this transport. Idempotent.
@@ -54,6 +56,7 @@ class PeerTransport final : public Transport {
   void Send(GroupId group, raft::Message message) override;
   void Flush() override;
   void SendStatus(NodeId to, const NodeStatus& status) override;
+  void SendPulse(NodeId to, Pulse pulse) override;
   /// kUnavailable: it was surely not asked; kShuttingDown, kPermissionDenied (refused),
   /// kUnsupportedVersion.
   void Call(NodeId to, PeerCall call, int64_t timeout_us, Callback<Result<Bytes>> done) override;

@@ -24,13 +24,44 @@ struct LeaderHint {
   raft::Term term = 0;
 };
 
-/// Soft state that every node tells every other: at once when a leadership changed, and in full
-/// every second. The controller's leader takes it as a sign of life.
+/// Soft state that every node tells every other: every second, and at once when a leadership
+/// changed; with all its leaderships when that may be news (server/status_teller.h). The
+/// controller's leader takes it as a sign of life.
 struct NodeStatus {
   NodeId from;
   bool full = false;  // `leaders` lists every group that `from` leads (and is ready to serve)
   std::vector<LeaderHint> leaders;
   NodeCondition condition;
+};
+
+/// What one shard of a node says to the same shard of another, once a heartbeat interval, for all
+/// groups that both hold: "I lead these, I follow you in those, and I hear you". It stands in for a
+/// heartbeat and an answer of every one of them (server/partition/pulses.h). Both lists are told
+/// once, and then only what changed in them.
+struct Pulse {
+  struct Led {
+    GroupId group;
+    raft::Term term = 0;  // 0: not led, or without the receiver
+    friend bool operator==(const Led&, const Led&) = default;
+  };
+  struct Followed {
+    GroupId group;
+    raft::Term term = 0;  // 0: the receiver is not followed
+    raft::Index commit = 0;
+    friend bool operator==(const Followed&, const Followed&) = default;
+  };
+
+  uint32_t shard = 0;
+  uint32_t shards =
+      1;               // of the sender. Two nodes that share their groups out differently send none
+  uint64_t round = 0;  // the sender's for this receiver; grows by one each time
+  bool whole = false;  // the lists are complete; otherwise changes since `round` - 1
+  /// The receiver's newest round up to which the sender has all of its lists; 0: it does not, and
+  /// wants them whole.
+  uint64_t heard_round = 0;
+  std::vector<Led> led;
+  std::vector<Followed> followed;
+  friend bool operator==(const Pulse&, const Pulse&) = default;
 };
 
 /// Who a node says it is; exchanged and checked when a connection between nodes opens.
@@ -65,6 +96,9 @@ class Transport {
 
   virtual void SendStatus(NodeId to, const NodeStatus& status) = 0;
 
+  /// Takes the control lane. A transport that carries none costs its groups heartbeats, no more.
+  virtual void SendPulse(NodeId to, Pulse pulse) {}
+
   /// `done` on an unspecified thread.
   virtual void Call(NodeId to, PeerCall call, int64_t timeout_us, Callback<Result<Bytes>> done) = 0;
 };
@@ -84,6 +118,7 @@ class PeerSink {
     for (auto& [group, message] : messages) OnPeerMessage(group, std::move(message));
   }
   virtual void OnPeerStatus(const NodeStatus& status) = 0;
+  virtual void OnPeerPulse(NodeId from, Pulse pulse) {}
   virtual void OnPeerCall(NodeId from, PeerCall call, Callback<Result<Bytes>> reply) = 0;
 
   /// A stream to `peer` broke or cannot be opened. refused: its machine answers that nobody

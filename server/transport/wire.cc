@@ -109,6 +109,23 @@ void EncodeStatus(const NodeStatus& status, v1::PeerStatus* out) {
   out->set_version(condition.version);
 }
 
+void EncodePulse(const Pulse& pulse, v1::PeerPulse* out) {
+  out->set_shard(pulse.shard);
+  out->set_shards(pulse.shards);
+  out->set_round(pulse.round);
+  out->set_whole(pulse.whole);
+  out->set_heard_round(pulse.heard_round);
+  for (const Pulse::Led& line : pulse.led) {
+    out->add_led_group(line.group.value());
+    out->add_led_term(line.term);
+  }
+  for (const Pulse::Followed& line : pulse.followed) {
+    out->add_followed_group(line.group.value());
+    out->add_followed_term(line.term);
+    out->add_followed_commit(line.commit);
+  }
+}
+
 // ---- in ----
 
 raft::Position DecodePosition(const v1::PeerPosition& position) {
@@ -291,6 +308,32 @@ std::optional<NodeStatus> DecodeStatus(NodeId from, const v1::PeerStatus& status
   return out;
 }
 
+std::optional<Pulse> DecodePulse(const v1::PeerPulse& pulse) {
+  const int led = pulse.led_group_size();
+  const int followed = pulse.followed_group_size();
+  if (pulse.led_term_size() != led || pulse.followed_term_size() != followed ||
+      pulse.followed_commit_size() != followed) {
+    return std::nullopt;
+  }
+  Pulse out{.shard = pulse.shard(),
+            .shards = pulse.shards(),
+            .round = pulse.round(),
+            .whole = pulse.whole(),
+            .heard_round = pulse.heard_round(),
+            .led = {},
+            .followed = {}};
+  out.led.reserve(static_cast<size_t>(led));
+  for (int i = 0; i < led; ++i) {
+    out.led.push_back({GroupId(pulse.led_group(i)), pulse.led_term(i)});
+  }
+  out.followed.reserve(static_cast<size_t>(followed));
+  for (int i = 0; i < followed; ++i) {
+    out.followed.push_back(
+        {GroupId(pulse.followed_group(i)), pulse.followed_term(i), pulse.followed_commit(i)});
+  }
+  return out;
+}
+
 }  // namespace
 
 void EncodeIdentity(const PeerIdentity& identity, v1::PeerIdentity* out) {
@@ -330,6 +373,8 @@ void EncodeFrame(const std::vector<Outgoing>& batch, v1::PeerFrame* frame) {
   for (const Outgoing& item : batch) {
     if (const auto* message = std::get_if<raft::Message>(&item.content)) {
       EncodeMessage(item.group, *message, frame);
+    } else if (const auto* pulse = std::get_if<Pulse>(&item.content)) {
+      EncodePulse(*pulse, frame->add_pulses());
     } else {
       EncodeStatus(std::get<NodeStatus>(item.content), frame->add_statuses());
     }
@@ -353,6 +398,13 @@ Incoming DecodeFrame(NodeId from, NodeId to, v1::PeerFrame* frame) {
   for (const v1::PeerStatus& status : frame->statuses()) {
     if (auto decoded = DecodeStatus(from, status)) {
       in.statuses.push_back(*std::move(decoded));
+    } else {
+      ++in.malformed;
+    }
+  }
+  for (const v1::PeerPulse& pulse : frame->pulses()) {
+    if (auto decoded = DecodePulse(pulse)) {
+      in.pulses.push_back(*std::move(decoded));
     } else {
       ++in.malformed;
     }

@@ -28,6 +28,7 @@ void EncodeFrame(const std::vector<Outgoing>& batch, v1::PeerFrame* frame);
 struct Incoming {
   std::vector<std::pair<GroupId, raft::Message>> messages;  // in the order in which they were sent
   std::vector<NodeStatus> statuses;
+  std::vector<Pulse> pulses;
   size_t malformed = 0;
 };
 

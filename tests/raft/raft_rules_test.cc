@@ -100,6 +100,106 @@ TEST(RaftRules, LeaderThatWasItselfStoppedGivesItsFollowersTimeToAnswer) {
   EXPECT_FALSE(solo.raft.IsLeader()) << "there were none";
 }
 
+// ---- signs of life in place of heartbeats (raft.h) ----
+
+TEST(RaftRules, SignOfTheLeaderIsAHeartbeatToItsFollower) {
+  Solo solo(Founder(3));
+  solo.Step(2, 1, Heartbeat{});
+  for (int i = 0; i < 30; ++i) {
+    solo.raft.HeardLeader(solo.now + 10);  // a little ahead of the last Tick
+    solo.Pass(10);
+  }
+  EXPECT_EQ(solo.raft.leader(), NodeId(2));
+  EXPECT_TRUE(solo.raft.WaitsForSignsOnly());
+  solo.Step(3, 9, VoteRequest{.last = {9, 9}});
+  EXPECT_EQ(solo.raft.term(), 1u) << "it hears its leader, so it refuses votes";
+  solo.Pass(101);
+  EXPECT_FALSE(solo.raft.leader().has_value()) << "the signs ended";
+}
+
+TEST(RaftRules, SignOfALeaderIsNothingToAReplicaThatFollowsNobody) {
+  Solo solo(Founder(3));
+  const Ticks due = solo.raft.NextDue();
+  solo.raft.HeardLeader(5'000);
+  EXPECT_EQ(solo.raft.NextDue(), due);
+  EXPECT_FALSE(solo.raft.WaitsForSignsOnly());
+  solo.Lead(3);
+  solo.raft.HeardLeader(5'000);
+  EXPECT_TRUE(solo.raft.IsLeader());
+}
+
+/// A leader of three whose followers hold all that there is.
+void LeadInPeace(Solo* solo) {
+  solo->Lead(3);
+  solo->Acknowledge(2, 1);
+  solo->Acknowledge(3, 1);
+  solo->Pass(10);
+  solo->Forget();
+}
+
+TEST(RaftRules, FollowersThatVouchGetNoHeartbeatsAndKeepTheirLeader) {
+  Solo solo(Founder(3));
+  LeadInPeace(&solo);
+  for (int i = 0; i < 30; ++i) {
+    for (int peer : {2, 3}) solo.raft.HeardFollower(NodeId(peer), solo.now);
+    solo.Pass(10);
+  }
+  EXPECT_TRUE(solo.raft.IsLeader());
+  EXPECT_TRUE(solo.raft.WaitsForSignsOnly());
+  EXPECT_TRUE(solo.sent.empty());
+  EXPECT_TRUE(solo.raft.status().peers.front().recently_active);
+  solo.Pass(20);
+  EXPECT_FALSE(solo.SentTo<Heartbeat>(2).empty()) << "two intervals without a sign";
+  EXPECT_FALSE(solo.raft.WaitsForSignsOnly());
+  solo.Pass(40);
+  EXPECT_FALSE(solo.raft.IsLeader()) << "check-quorum goes by the last sign";
+}
+
+TEST(RaftRules, FollowerThatVouchesIsSentWhatItLacksAllTheSame) {
+  Solo solo(Founder(3));
+  LeadInPeace(&solo);
+  const auto vouch = [&solo] {
+    for (int peer : {2, 3}) solo.raft.HeardFollower(NodeId(peer), solo.now);
+  };
+  vouch();
+  ASSERT_TRUE(solo.raft.Propose({.type = EntryType::kCommand}).ok());
+  solo.Settle();
+  EXPECT_FALSE(solo.raft.WaitsForSignsOnly());
+  solo.Acknowledge(2, 2);
+  vouch();
+  solo.Pass(10);
+  EXPECT_TRUE(solo.SentTo<Heartbeat>(2).empty());
+  EXPECT_FALSE(solo.SentTo<Heartbeat>(3).empty()) << "its answer tells of a lost append";
+  solo.Forget();
+  vouch();
+  ASSERT_TRUE(solo.raft.ReadIndex().ok());
+  solo.Settle();
+  EXPECT_EQ(solo.SentTo<Heartbeat>(2).size(), 1u) << "a read asks for a round of its own";
+  solo.Pass(10);
+  EXPECT_EQ(solo.SentTo<Heartbeat>(2).size(), 2u) << "and for another while it waits";
+}
+
+TEST(RaftRules, FollowerThatWasReportedLostIsAskedWhateverItVouches) {
+  Solo solo(Founder(3));
+  LeadInPeace(&solo);
+  solo.raft.OnUnreachable(NodeId(3));
+  for (int peer : {2, 3}) solo.raft.HeardFollower(NodeId(peer), solo.now);
+  EXPECT_FALSE(solo.raft.WaitsForSignsOnly());
+  solo.Pass(10);
+  EXPECT_FALSE(solo.SentTo<Heartbeat>(3).empty());
+}
+
+TEST(RaftRules, LeaderThatSleptOnSignsIsNotTakenForOneThatHearsForever) {
+  Solo solo(Founder(3));
+  LeadInPeace(&solo);
+  for (int peer : {2, 3}) solo.raft.HeardFollower(NodeId(peer), 9'990);
+  solo.now = 10'000;
+  solo.raft.Tick(solo.now);  // the first for a long time: its silence is forgiven, up to now
+  EXPECT_TRUE(solo.raft.IsLeader());
+  solo.Pass(60);
+  EXPECT_FALSE(solo.raft.IsLeader());
+}
+
 TEST(RaftRules, FollowerThatNoticedTheLeadersEndFirstAsksAgainSoon) {
   Solo solo(Founder(3));
   solo.Step(2, 1, Heartbeat{});
@@ -111,6 +211,27 @@ TEST(RaftRules, FollowerThatNoticedTheLeadersEndFirstAsksAgainSoon) {
   EXPECT_LE(solo.raft.NextDue(), solo.now + 10);
   solo.Step(2, 1, Heartbeat{});  // it was not the end
   EXPECT_GE(solo.raft.NextDue(), solo.now + 50);
+}
+
+TEST(RaftRules, CampaignAsksAgainThoseWhoWereNotThereYet) {
+  Solo solo(Founder(3));
+  solo.raft.Campaign();
+  solo.Settle();
+  solo.Forget();  // nobody has started yet
+  solo.now += 5;
+  solo.raft.Tick(solo.now);
+  solo.raft.Campaign();
+  solo.Settle();
+  ASSERT_TRUE(solo.LastTo<VoteRequest>(2).has_value());
+  EXPECT_TRUE(solo.LastTo<VoteRequest>(2)->pre_vote);
+  EXPECT_EQ(solo.raft.term(), 0u);
+  solo.Step(2, 1, VoteReply{.pre_vote = true, .granted = true});
+  solo.Settle();
+  EXPECT_EQ(solo.raft.status().role, Role::kCandidate);
+  solo.Forget();
+  solo.raft.Campaign();
+  solo.Settle();
+  EXPECT_TRUE(solo.sent.empty()) << "a candidate has asked, and its term counts one vote each";
 }
 
 TEST(RaftRules, OneWayPartitionKeepsOneLeaderAtATime) {

@@ -54,5 +54,20 @@ TEST(LeaderTable, ADeadNodeLeadsNothingUntilItIsHeardAgain) {
   EXPECT_EQ(table.LedBy(kOne).size(), 1U);
 }
 
+TEST(LeaderTable, CountsTheLinesThatBecomeOthersAndNoRepetitions) {
+  LeaderTable table;
+  const LeaderHint hint{.group = kGroup, .leader = kOne, .term = 5};
+  table.Learn(hint);
+  const uint64_t learned = table.changes();
+  EXPECT_GT(learned, 0U);
+  table.Learn(hint);
+  table.Learn(NodeStatus{.from = kOne, .full = true, .leaders = {hint}});
+  table.ForgetNode(kTwo);
+  table.Forget(kGroup, 4, kOne);
+  EXPECT_EQ(table.changes(), learned);
+  table.Learn(NodeStatus{.from = kOne, .full = true, .leaders = {}});
+  EXPECT_GT(table.changes(), learned);
+}
+
 }  // namespace
 }  // namespace jangada::server

@@ -207,7 +207,7 @@ TEST_F(ProduceStreamTest, IdempotentRequestSurvivesACutConnectionToTheLeader) {
   leader.broker.HoldAnswers(true);
   Stream stream(node_);
   for (int i = 0; i < 10; ++i) stream.Send(i, Sequenced(i));
-  ASSERT_TRUE(Eventually([&] { return Values({"t", 0}).size() == 1; }));
+  ASSERT_TRUE(Eventually([&] { return Values({"t", 0}).size() == 10; }));
   cluster_.SetLeader({"t", 0}, NodeId(3));
   proxy.Cut();
   stream.rpc->WritesDone();
@@ -215,6 +215,104 @@ TEST_F(ProduceStreamTest, IdempotentRequestSurvivesACutConnectionToTheLeader) {
   ASSERT_EQ(acks.size(), 10u);
   for (const auto& ack : acks) EXPECT_TRUE(ack.has_ack()) << ack.error().message();
   EXPECT_EQ(Values({"t", 0}), Numbers(10));
+}
+
+// ---- through a node that does not lead ----
+
+TEST_F(ProduceStreamTest, RequestsArePassedOnWithoutWaitingForEachOther) {
+  TestNode& leader = StartNode(2);
+  cluster_.SetLeader({"t", 0}, NodeId(2));
+  leader.broker.HoldAnswers(true);
+  Stream stream(node_);
+  for (int i = 0; i < 100; ++i) stream.Send(i, One("t", 0, std::to_string(i)));
+  EXPECT_TRUE(Eventually([&] { return leader.broker.produces.load() == 100; }))
+      << "the first one's answer was waited for";
+  leader.broker.ReleaseAnswers();
+  stream.rpc->WritesDone();
+  int64_t expected = 0;
+  for (const auto& ack : stream.Rest()) {
+    ASSERT_TRUE(ack.has_ack()) << ack.error().message();
+    EXPECT_EQ(ack.number(), expected);
+    EXPECT_EQ(ack.ack().base_offset(), expected++);
+  }
+  EXPECT_EQ(Values({"t", 0}), Numbers(100));
+  EXPECT_EQ(node_.broker.produces.load(), 0);
+}
+
+TEST_F(ProduceStreamTest, PlainRequestsOnABrokenWayAreOfUnknownFateAndNeverSaidToBeUndone) {
+  TestNode& leader = StartNode(2);
+  CuttingProxy proxy(leader.server->port());
+  cluster_.AddNode(NodeId(2), proxy.port());
+  cluster_.SetLeader({"t", 0}, NodeId(2));
+  leader.broker.HoldAnswers(true);
+  Stream stream(node_);
+  for (int i = 0; i < 10; ++i) stream.Send(i, One("t", 0, std::to_string(i)));
+  ASSERT_TRUE(Eventually([&] { return Values({"t", 0}).size() == 10; }));
+  cluster_.SetLeader({"t", 0}, NodeId(1));
+  proxy.Cut();
+  stream.Send(10, One("t", 0, "10"));
+  stream.rpc->WritesDone();
+  const auto acks = stream.Rest();
+  ASSERT_EQ(acks.size(), 11u);
+  for (size_t i = 0; i < 10; ++i) {
+    EXPECT_EQ(acks[i].error().code(), "TIMEOUT");
+    EXPECT_EQ(acks[i].error().fate(), v1::FATE_UNKNOWN);
+  }
+  EXPECT_TRUE(acks[10].has_ack());
+  EXPECT_EQ(Values({"t", 0}), Numbers(11)) << "none twice";
+}
+
+TEST_F(ProduceStreamTest, PlainRequestsForALeaderThatMovedAreAppendedThereInOrder) {
+  TestNode& second = StartNode(2);
+  TestNode& third = StartNode(3);
+  // Node 1 still believes in node 2, which leads no longer.
+  second.broker.FailProduce([](const ProduceRequest&) -> std::optional<Error> {
+    return Error{ErrorCode::kNotLeader, "Not here."};
+  });
+  cluster_.SetLeader({"t", 0}, NodeId(2));
+  Stream stream(node_);
+  for (int i = 0; i < 50; ++i) stream.Send(i, One("t", 0, std::to_string(i)));
+  ASSERT_TRUE(Eventually([&] { return second.broker.produces.load() >= 50; }));
+  cluster_.SetLeader({"t", 0}, NodeId(3));
+  stream.rpc->WritesDone();
+  for (const auto& ack : stream.Rest()) EXPECT_TRUE(ack.has_ack()) << ack.error().message();
+  EXPECT_EQ(Values({"t", 0}), Numbers(50));
+  EXPECT_EQ(third.broker.produces.load(), 50);
+}
+
+TEST_F(ProduceStreamTest, LeaderThatFallsSilentIsGivenUpAndTheNextOneGetsAllInOrder) {
+  TestNode& second = StartNode(2);
+  StartNode(3);
+  cluster_.SetLeader({"t", 0}, NodeId(2));
+  second.broker.HoldAnswers(true);
+  Stream stream(node_);
+  for (int i = 0; i < 20; ++i) stream.Send(i, Sequenced(i));
+  ASSERT_TRUE(Eventually([&] { return second.broker.produces.load() == 20; }));
+  cluster_.SetLeader({"t", 0}, NodeId(3));
+  stream.rpc->WritesDone();
+  int64_t expected = 0;
+  for (const auto& ack : stream.Rest()) {
+    ASSERT_TRUE(ack.has_ack()) << ack.error().message();
+    EXPECT_EQ(ack.ack().base_offset(), expected++);
+  }
+  EXPECT_EQ(expected, 20);
+  EXPECT_EQ(Values({"t", 0}), Numbers(20));
+}
+
+TEST_F(ProduceStreamTest, ClientThatGoesTakesItsStreamToTheLeaderAlong) {
+  TestNode& leader = StartNode(2);
+  cluster_.SetLeader({"t", 0}, NodeId(2));
+  leader.broker.HoldAnswers(true);
+  {
+    Stream stream(node_);
+    stream.Send(0, One("t", 0, "v"));
+    ASSERT_TRUE(Eventually([&] { return leader.broker.produces.load() == 1; }));
+    stream.context->TryCancel();
+    stream.Rest();
+  }
+  leader.broker.ReleaseAnswers();
+  leader.server->BeginShutdown(20'000'000);
+  leader.server->AwaitShutdown();  // hangs until the deadline if the stream is still there
 }
 
 TEST_F(ProduceStreamTest, WrongRequestsAreAnsweredAndTheStreamGoesOn) {

@@ -9,19 +9,31 @@ namespace jangada::testing {
 
 using server::ReplicaContext;
 
+namespace {
+
+int64_t HeartbeatUs(const server::ReplicaOptions& options) {
+  return static_cast<int64_t>(options.raft.heartbeat_ticks) * options.tick_us;
+}
+
+}  // namespace
+
 class TestCluster::NodeTransport final : public server::Transport {
  public:
-  explicit NodeTransport(TestCluster& cluster) : cluster_(cluster) {}
+  NodeTransport(TestCluster& cluster, int self) : cluster_(cluster), self_(self) {}
   void Send(GroupId group, raft::Message message) override {
     cluster_.Deliver(group, std::move(message));
   }
   void SendStatus(NodeId, const server::NodeStatus&) override {}
+  void SendPulse(NodeId to, server::Pulse pulse) override {
+    cluster_.DeliverPulse(self_, to.value(), std::move(pulse));
+  }
   void Call(NodeId, server::PeerCall, int64_t, Callback<Result<Bytes>>) override {
     CHECK_MSG(false, "a partition asks no questions");
   }
 
  private:
   TestCluster& cluster_;
+  const int self_;
 };
 
 class TestCluster::NodeObserver final : public server::ReplicaObserver {
@@ -43,7 +55,7 @@ TestCluster::TestCluster(ClusterOptions options)
     slot.executor = std::make_unique<VirtualExecutor>(world_);
     slot.disk = std::make_unique<VirtualExecutor>(world_, options.sync_us);
     slot.store = std::make_unique<storage::MemLogStore>(*slot.disk);
-    slot.transport = std::make_unique<NodeTransport>(*this);
+    slot.transport = std::make_unique<NodeTransport>(*this, node);
     slot.observer = std::make_unique<NodeObserver>(&slot.fatal);
     if (options.founders == 0 || node <= options.founders) founders.push_back(node);
   }
@@ -54,6 +66,7 @@ TestCluster::~TestCluster() {
   for (Slot& slot : slots_) {
     slot.executor->Kill();
     slot.partition.reset();
+    slot.pulses.reset();
   }
 }
 
@@ -89,8 +102,13 @@ void TestCluster::Start(int node, const std::vector<int>& founders) {
   raft::Membership bootstrap;
   for (const int founder : founders) bootstrap.voters.push_back(NodeId(founder));
   slot.cache = std::make_unique<storage::EntryCache>(options_.cache_bytes);
+  slot.pulses = std::make_unique<server::Pulses>(
+      server::Pulses::Options{.self = slot.id, .interval_us = HeartbeatUs(OptionsOf(node).replica)},
+      *slot.executor, *slot.transport);
   slot.partition = std::make_unique<server::Partition>(
-      OptionsOf(node), ReplicaContext{*slot.executor, *slot.store, *slot.cache, *slot.transport},
+      OptionsOf(node),
+      ReplicaContext{*slot.executor, *slot.store, *slot.cache, *slot.transport,
+                     options_.pulses ? slot.pulses.get() : nullptr},
       *slot.observer);
   slot.partition->Start(state, bootstrap).value();
 }
@@ -101,6 +119,7 @@ void TestCluster::Crash(int node) {
   slot.executor->Kill();
   slot.store->Crash();
   slot.partition.reset();
+  slot.pulses.reset();
   for (int other = 1; other <= options_.nodes; ++other) {
     if (other == node || cut_.contains({node, other})) continue;
     world_.After(5'000, this->slot(other).executor.get(), [this, node, other] {
@@ -115,6 +134,7 @@ void TestCluster::Stop(int node) {
   CHECK(RunUntil([&stopped] { return stopped; }));
   slot(node).executor->Kill();
   slot(node).partition.reset();
+  slot(node).pulses.reset();
 }
 
 // ---- network ----
@@ -134,13 +154,27 @@ void TestCluster::Deliver(GroupId group, raft::Message message) {
   CHECK_EQ(group, kGroup);
   const int from = message.from.value();
   const int to = message.to.value();
+  ++messages_sent_;
+  Carry(from, to, [this, to, message = std::move(message)]() mutable {
+    partition(to).Step(std::move(message));
+  });
+}
+
+void TestCluster::DeliverPulse(int from, int to, server::Pulse pulse) {
+  ++pulses_sent_;
+  if (random_.Below(100) < lost_pulses_percent_) return;
+  Carry(from, to, [this, from, to, pulse = std::move(pulse)] {
+    slot(to).pulses->OnPulse(NodeId(from), pulse);
+  });
+}
+
+void TestCluster::Carry(int from, int to, Callback<> arrive) {
   if (to < 1 || to > options_.nodes || cut_.contains({from, to})) return;
   const int64_t delay_us =
       options_.network_us + static_cast<int64_t>(random_.Below(options_.network_us));
   world_.After(delay_us, slot(to).executor.get(),
-               [this, from, to, message = std::move(message)]() mutable {
-                 if (!IsUp(to) || cut_.contains({from, to})) return;
-                 partition(to).Step(std::move(message));
+               [this, from, to, arrive = std::move(arrive)]() mutable {
+                 if (IsUp(to) && !cut_.contains({from, to})) arrive();
                });
 }
 

@@ -14,6 +14,7 @@
 
 #include "base/random.h"
 #include "server/partition/partition.h"
+#include "server/partition/pulses.h"
 #include "storage/entry_cache.h"
 #include "storage/mem_log_store.h"
 #include "storage/record_batch.h"
@@ -35,6 +36,7 @@ struct ClusterOptions {
   size_t max_producers = 10'000;
   size_t max_append_bytes = 1 << 20;
   int64_t producer_expiry_check_us = 60'000'000;
+  bool pulses = true;
 };
 
 class TestCluster {
@@ -64,7 +66,14 @@ class TestCluster {
   /// Messages between the two are lost, both ways.
   void Cut(int a, int b);
   void Isolate(int node);
+  /// Messages from `a` to `b` are lost, those back are not.
+  void CutOneWay(int a, int b) { cut_.insert({a, b}); }
   void Heal() { cut_.clear(); }
+  /// So many of a hundred pulses are lost.
+  void LosePulses(uint64_t percent) { lost_pulses_percent_ = percent; }
+  /// Raft messages sent so far, by all nodes.
+  size_t messages_sent() const { return messages_sent_; }
+  size_t pulses_sent() const { return pulses_sent_; }
   void SetSyncDelay(int node, int64_t delay_us) { slot(node).disk->SetPostDelay(delay_us); }
 
   // ---- time ----
@@ -106,6 +115,7 @@ class TestCluster {
     std::unique_ptr<NodeTransport> transport;
     std::unique_ptr<NodeObserver> observer;
     std::unique_ptr<storage::EntryCache> cache;
+    std::unique_ptr<server::Pulses> pulses;
     std::unique_ptr<server::Partition> partition;
     std::vector<Error> fatal;
   };
@@ -113,12 +123,18 @@ class TestCluster {
   Slot& slot(int node) { return slots_.at(static_cast<size_t>(node) - 1); }
   const Slot& slot(int node) const { return slots_.at(static_cast<size_t>(node) - 1); }
   void Deliver(GroupId group, raft::Message message);
+  void DeliverPulse(int from, int to, server::Pulse pulse);
+  /// Runs `arrive` at `to` after the network's delay, if the link is up then and the node too.
+  void Carry(int from, int to, Callback<> arrive);
   server::PartitionOptions OptionsOf(int node) const;
 
   const ClusterOptions options_;
   VirtualWorld world_;
   Random random_;
   std::set<std::pair<int, int>> cut_;
+  uint64_t lost_pulses_percent_ = 0;
+  size_t messages_sent_ = 0;
+  size_t pulses_sent_ = 0;
   std::vector<Slot> slots_;
 };
 

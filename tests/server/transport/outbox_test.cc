@@ -123,6 +123,18 @@ TEST(OutboxTest, CountsNoLessThanTheWireTakes) {
   for (int i = 0; i < 100; ++i)
     status.leaders.push_back({GroupId(kHuge), NodeId(INT32_MAX), kHuge});
   ExpectRoom({GroupId(), std::move(status)});
+  Pulse pulse{.shard = 9,
+              .shards = 9,
+              .round = kHuge,
+              .whole = true,
+              .heard_round = kHuge,
+              .led = {},
+              .followed = {}};
+  for (int i = 0; i < 100; ++i) {
+    pulse.led.push_back({GroupId(kHuge), kHuge});
+    pulse.followed.push_back({GroupId(kHuge), kHuge, kHuge});
+  }
+  ExpectRoom({GroupId(), std::move(pulse)});
 }
 
 TEST(OutboxTest, PushesOfManyThreadsAllArriveEachInItsOrder) {

@@ -190,6 +190,26 @@ TEST(WireTest, HeartbeatListsOfUnequalLengthAreDroppedAndTheRestKept) {
   EXPECT_EQ(in.messages.size(), EveryKind().size() - 4);
 }
 
+TEST(WireTest, PulseComesThroughAndOneOfUnequalListsDoesNot) {
+  const Pulse sent{.shard = 1,
+                   .shards = 2,
+                   .round = 7,
+                   .whole = true,
+                   .heard_round = 6,
+                   .led = {{GroupId(3), 4}, {GroupId(5), 0}},
+                   .followed = {{GroupId(9), 8, 1ull << 60}}};
+  v1::PeerFrame frame;
+  wire::EncodeFrame({{GroupId(), sent}}, &frame);
+  const wire::Incoming in = wire::DecodeFrame(kFrom, kTo, &frame);
+  ASSERT_EQ(in.pulses.size(), 1u);
+  EXPECT_EQ(in.pulses[0], sent);
+  frame.mutable_pulses(0)->add_led_term(1);
+  EXPECT_EQ(wire::DecodeFrame(kFrom, kTo, &frame).malformed, 1u);
+  frame.mutable_pulses(0)->add_led_group(1);
+  frame.mutable_pulses(0)->add_followed_commit(1);
+  EXPECT_EQ(wire::DecodeFrame(kFrom, kTo, &frame).malformed, 1u);
+}
+
 TEST(WireTest, IdentityComesThroughAndAWrongOneDoesNot) {
   Random random(1);
   const PeerIdentity identity{
