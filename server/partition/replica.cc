@@ -470,6 +470,8 @@ raft::MembershipAt Replica::committed_membership() const {
 
 raft::Index Replica::applied() const { return impl_->folded.applied; }
 
+raft::Index Replica::machine_applied() const { return impl_->folded.machine; }
+
 StateMachine& Replica::machine() { return *impl_->machine; }
 
 }  // namespace jangada::server
