@@ -57,6 +57,11 @@ std::optional<Bytes> FrameCutter::Next() {
   return frame;
 }
 
+size_t FrameCutter::missing() const {
+  if (!in_frame()) return 0;
+  return head_bytes_ < sizeof head_ ? sizeof head_ - head_bytes_ : length_ - filled_;
+}
+
 void FrameCutter::OnHead() {
   const auto length = LoadBig<int32_t>(head_);
   if (length <= 0 || static_cast<size_t>(length) > max_frame_bytes_) {

@@ -36,6 +36,8 @@ class FrameCutter {
   bool in_frame() const { return head_bytes_ > 0; }
   /// Of the frame under way; 0 as long as it is not known.
   size_t frame_bytes() const { return length_; }
+  /// Bytes that the frame under way, or as yet its length, still lacks; 0 where none is under way.
+  size_t missing() const;
   /// Memory taken for the frame under way.
   size_t held_bytes() const { return capacity_; }
 

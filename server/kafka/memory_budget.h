@@ -51,6 +51,10 @@ class MemoryBudget {
     return false;
   }
 
+  bool full() const {
+    const std::lock_guard lock(mutex_);
+    return used_ >= limit_;
+  }
   size_t used() const {
     const std::lock_guard lock(mutex_);
     return used_;

@@ -9,6 +9,7 @@
 #include <boost/asio/co_spawn.hpp>
 #include <boost/asio/use_awaitable.hpp>
 #include <boost/asio/write.hpp>
+#include <limits>
 #include <span>
 #include <utility>
 
@@ -120,15 +121,20 @@ asio::awaitable<void> Session::ReadLoop() {
 
 void Session::ReadAvailable() {
   for (int i = 0; i < kReadsInARow && !closed_; ++i) {
+    // Without room the frame under way is finished and no other begun: a read that went on into the
+    // next one would leave its connection in the middle of a frame for ever, never to pause.
+    const bool full = cutter_.in_frame() && group_.request_bytes().full();
+    const size_t most = full ? cutter_.missing() : std::numeric_limits<size_t>::max();
     const std::span<char> space = cutter_.Space();
-    const std::array<asio::mutable_buffer, 2> buffers = {asio::buffer(space.data(), space.size()),
-                                                         asio::buffer(group_.scratch())};
+    const size_t straight = std::min(space.size(), most);
+    const std::array<asio::mutable_buffer, 2> buffers = {
+        asio::buffer(space.data(), straight), asio::buffer(group_.scratch(), most - straight)};
     error_code error;
     const size_t bytes = socket_.read_some(buffers, error);
     if (error == asio::error::would_block) return;
     if (error == asio::error::eof) return Close("the peer ended it");
     if (error) return Close("the connection failed: " + error.message());
-    OnBytes(bytes, std::min(bytes, space.size()));
+    OnBytes(bytes, std::min(bytes, straight));
     if (bytes < asio::buffer_size(buffers) || MustPause()) return;
   }
 }

@@ -67,6 +67,20 @@ TEST(FrameCutter, RefusesLengthsThatCannotBe) {
   }
 }
 
+TEST(FrameCutter, KnowsWhatTheFrameUnderWayLacks) {
+  FrameCutter cutter(1000);
+  EXPECT_EQ(cutter.missing(), 0u);
+  const std::string framed = Framed("hello");
+  cutter.Append(framed.substr(0, 1));
+  EXPECT_EQ(cutter.missing(), 3u) << "of its length";
+  cutter.Append(framed.substr(1, 3));
+  EXPECT_EQ(cutter.missing(), 5u);
+  cutter.Append(framed.substr(4, 2));
+  EXPECT_EQ(cutter.missing(), 3u);
+  cutter.Append(framed.substr(6));
+  EXPECT_EQ(cutter.missing(), 0u);
+}
+
 TEST(FrameCutter, AFrameOutlivesTheCutter) {
   std::optional<Bytes> frame;
   {

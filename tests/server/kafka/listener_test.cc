@@ -270,7 +270,7 @@ TEST_F(KafkaListener, ANodeThatHoldsTooManyRequestsReadsOnWhenSomeAreAnswered) {
     std::this_thread::sleep_for(milliseconds(2));
   }
   EXPECT_TRUE(client.IsQuiet(milliseconds(200)));
-  EXPECT_LT(broker_.produces, kRequests);
+  EXPECT_EQ(broker_.produces, 1) << "the frame under way is finished, no other begun";
   broker_.ReleaseAnswers();
   for (int i = 0; i < kRequests; ++i) EXPECT_FALSE(client.Receive().empty());
   sender.join();
