@@ -21,7 +21,7 @@ constexpr Ticks kRetryShare = 5;
 /// A replica that the configuration in force leaves out still campaigns until that is committed: it
 /// may hold the longest log, without which nobody else can win (thesis 4.2.2).
 bool Raft::MayCampaign() const {
-  return memberships_.MayVoteAfter(log_.commit(), options_.self) && !refill_.active;
+  return memberships_.MayVoteAfter(log_.commit(), options_.self) && !IsDamaged();
 }
 
 bool Raft::IsAloneVoter() const {
@@ -78,10 +78,6 @@ void Raft::LoseLeader(FollowerState& follower) {
   follower.leader.reset();
   if (MayCampaign()) CampaignWithin(kCampaignSoonTicks);
 }
-
-/// A vote for itself is a vote too, so a refilled replica skips the terms in which it may have
-/// voted.
-Term Raft::NextTerm() const { return std::max(hard_state_.term, refill_.no_votes_up_to) + 1; }
 
 // ---- changes of role ----
 
@@ -172,10 +168,8 @@ void Raft::CountOwnVote() {
 
 void Raft::HandlePreVoteRequest(const Message& message, const VoteRequest& request) {
   const bool up_to_date = IsUpToDate(request.last);
-  // Not bound by refill_.no_votes_up_to: terms only grow by real elections, so a pre-vote that kept
-  // to it would never get beyond it.
   const bool granted =
-      message.term > hard_state_.term && up_to_date && !HearsLeader() && !refill_.active;
+      message.term > hard_state_.term && up_to_date && !HearsLeader() && !IsDamaged();
   Send(message.from, VoteReply{.pre_vote = true, .granted = granted});
   if (granted) {
     next_.messages.back().term = message.term;
@@ -197,8 +191,7 @@ void Raft::HandleVoteRequest(const Message& message, const VoteRequest& request)
   if (message.term > hard_state_.term) BecomeFollower(message.term, std::nullopt);
   const bool free = !hard_state_.vote.has_value() && !CurrentRole().leader.has_value();
   const bool up_to_date = IsUpToDate(request.last);
-  const bool granted = (free || hard_state_.vote == message.from) && up_to_date &&
-                       !refill_.active && hard_state_.term > refill_.no_votes_up_to;
+  const bool granted = (free || hard_state_.vote == message.from) && up_to_date && !IsDamaged();
   if (!granted) {
     Send(message.from, VoteReply{});
     if (!up_to_date && role() == Role::kFollower && MayCampaign()) {

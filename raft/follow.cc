@@ -1,6 +1,5 @@
-// The follower's side of replication (thesis 3.5) and of snapshots (5.3), and the return of a
-// replica that lost entries. What a follower acknowledges is verified by this leader *and* synced
-// here.
+// The follower's side of replication (thesis 3.5) and of snapshots (5.3). What a follower
+// acknowledges is verified by this leader *and* synced here.
 #include <algorithm>
 #include <utility>
 
@@ -46,7 +45,6 @@ FollowerState& Raft::Follow(const Message& from_leader) {
 void Raft::HandleAppendRequest(const Message& message, AppendRequest& request) {
   if (!IsWellFormed(message, request)) return Drop();
   FollowerState& follower = Follow(message);
-  if (TellOfRefill(follower, request.prev.index)) return;
   const Index end = request.prev.index + request.entries.size();
   if (end <= log_.commit()) {
     // What is committed here is in every later leader's log (Leader Completeness).
@@ -61,7 +59,7 @@ void Raft::HandleAppendRequest(const Message& message, AppendRequest& request) {
   } else if (!log_.terms().Contains(request.prev)) {
     Send(message.from, AppendReply{.rejected = request.prev.index,
                                    .hint = log_.terms().LastAtMost(request.prev),
-                                   .refill = refill_.active});
+                                   .loss = loss_});
     return;
   }
   AppendFromLeader(request.entries);
@@ -110,7 +108,6 @@ void Raft::LearnCommit(FollowerState& follower, Index leader_commit, Index safe)
   follower.leader_commit = std::max(follower.leader_commit, leader_commit);
   const Index commit = std::min(leader_commit, safe);
   if (commit > log_.commit()) log_.CommitTo(commit);
-  MaybeEndRefill();
 }
 
 void Raft::ReplyToLeader() {
@@ -119,7 +116,8 @@ void Raft::ReplyToLeader() {
   follower->reply_due = false;
   if (!follower->leader.has_value()) return;
   follower->acknowledged = std::min(follower->verified, log_.durable());
-  Send(*follower->leader, AppendReply{.accepted = true, .match = follower->acknowledged});
+  Send(*follower->leader,
+       AppendReply{.accepted = true, .match = follower->acknowledged, .loss = loss_});
 }
 
 void Raft::AfterFollowerPersist() {
@@ -128,17 +126,19 @@ void Raft::AfterFollowerPersist() {
   if (std::min(follower->verified, log_.durable()) > follower->acknowledged) {
     follower->reply_due = true;
   }
-  MaybeEndRefill();
 }
 
 void Raft::HandleHeartbeat(const Message& message, const Heartbeat& heartbeat) {
   FollowerState& follower = Follow(message);
-  TellOfRefill(follower, log_.last().index);
-  Send(message.from, HeartbeatReply{.read_id = heartbeat.read_id, .last = log_.durable()});
+  // A replica that forgot its term may be answering a leader that was replaced long ago.
+  Send(message.from, HeartbeatReply{.read_id = loss_.forgot_votes ? 0 : heartbeat.read_id,
+                                    .last = log_.durable(),
+                                    .loss = loss_});
   // The leader says no more than what it knows to match here. A replica that lost entries goes by
   // what was verified since.
   LearnCommit(follower, heartbeat.commit,
-              refill_.active ? std::max(follower.verified, log_.commit()) : log_.last().index);
+              IsDamaged() ? std::max(follower.verified, log_.commit()) : log_.last().index);
+  if (IsDamaged() && heartbeat.whole == loss_.id) EndRefill(follower);
 }
 
 void Raft::HandleInstallSnapshot(const Message& message, InstallSnapshot& snapshot) {
@@ -162,32 +162,6 @@ void Raft::HandleInstallSnapshot(const Message& message, InstallSnapshot& snapsh
                                  .keep_suffix = keep_suffix && folded == 0};
   Verified(follower, last.index);
   LearnCommit(follower, last.index, last.index);
-}
-
-// ---- a replica that lost entries it had acknowledged ----
-
-/// Once per leader, before anything is accepted from it: the leader must not count what is gone.
-/// Should this answer be lost, its next append still begins after what it believes to match, and
-/// that refusal says it again.
-bool Raft::TellOfRefill(FollowerState& follower, Index rejected) {
-  if (!refill_.active || follower.refill_told) return false;
-  follower.refill_told = true;
-  Send(*follower.leader, AppendReply{.rejected = rejected, .hint = log_.last(), .refill = true});
-  return true;
-}
-
-/// Whole again once it holds, synced, an entry of this leader's own term that the leader committed
-/// after it knew of the loss: with it comes everything that was ever committed (Leader
-/// Completeness).
-void Raft::MaybeEndRefill() {
-  const auto* follower = std::get_if<FollowerState>(&role_);
-  if (!refill_.active || follower == nullptr || !follower->refill_told) return;
-  const Index told = follower->leader_commit;
-  if (told > follower->verified || told > log_.durable()) return;
-  if (TermAt(told) != hard_state_.term) return;
-  refill_.active = false;
-  refill_.no_votes_up_to = hard_state_.term + 1;
-  ResetElectionTimer();
 }
 
 }  // namespace jangada::raft

@@ -31,6 +31,7 @@ void Raft::CheckInvariants() {
     CHECK_EQ(next_.entries.front().index + next_.entries.size() - 1, log_.last().index);
   }
 
+  if (IsDamaged()) CHECK(role() == Role::kFollower);  // R4
   if (const LeaderState* leader = leading()) {
     CHECK_EQ(log_.last().term, hard_state_.term);  // its no-op at least
     for (const auto& [node, peer] : leader->peers) {

@@ -28,6 +28,17 @@ struct AppendRequest {
   Index commit = 0;
 };
 
+/// What every answer of a damaged replica says, until its leader tells it that it holds again what
+/// it lost (docs/decisions.md 33).
+struct Loss {
+  /// Of this loss and no other, so that nothing said of an earlier one is taken for news of it;
+  /// 0: nothing is lost.
+  uint64_t id = 0;
+  /// Its term and vote, too, may be older than what it once told.
+  bool forgot_votes = false;
+  friend bool operator==(const Loss&, const Loss&) = default;
+};
+
 struct AppendReply {
   bool accepted = false;
   /// Accepted: every entry up to here equals the leader's and is synced.
@@ -36,20 +47,20 @@ struct AppendReply {
   /// whose term is at most prev's term (one round trip a term, not an entry).
   Index rejected = 0;
   Position hint{};
-  /// Rejected: this replica lost entries that it once acknowledged (a damaged disk). Forget what it
-  /// matched.
-  bool refill = false;
+  Loss loss{};
 };
 
 struct Heartbeat {
   Index commit = 0;      // never beyond what this follower is known to hold
   uint64_t read_id = 0;  // the newest read that waits for this round; 0: none
+  uint64_t whole = 0;    // Loss::id: the follower holds again what it lost; 0: nothing is said
 };
 
 struct HeartbeatReply {
   uint64_t read_id = 0;
   Index last =
       0;  // the follower's last synced index: a lost append is noticed at the next heartbeat
+  Loss loss{};
 };
 
 /// The shell attaches the checkpoint's bytes when it sends it and takes them off when it arrives.

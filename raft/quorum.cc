@@ -7,15 +7,25 @@
 namespace jangada::raft {
 namespace {
 
-uint64_t MajorityValue(const std::vector<NodeId>& voters,
-                       const std::function<uint64_t(NodeId)>& value) {
+using Value = std::function<uint64_t(NodeId)>;
+
+/// The greatest value that all but `others` of the voters have reached.
+uint64_t ReachedByAllBut(size_t others, const std::vector<NodeId>& voters, const Value& value) {
   std::vector<uint64_t> values;
   values.reserve(voters.size());
   for (const NodeId node : voters) values.push_back(value(node));
-  // Ascending, the element at (n - 1) / 2 is reached by a majority: itself and all above it.
-  const auto quorum = values.begin() + static_cast<std::ptrdiff_t>((values.size() - 1) / 2);
-  std::nth_element(values.begin(), quorum, values.end());
-  return *quorum;
+  const auto reached = values.begin() + static_cast<std::ptrdiff_t>(others);
+  std::nth_element(values.begin(), reached, values.end());
+  return *reached;
+}
+
+uint64_t MajorityValue(const std::vector<NodeId>& voters, const Value& value) {
+  return ReachedByAllBut((voters.size() - 1) / 2, voters, value);
+}
+
+/// A majority of n are n / 2 + 1, so n / 2 may be missing before one could do without the rest.
+uint64_t BlockingHalf(const std::vector<NodeId>& voters, const Value& value) {
+  return ReachedByAllBut(voters.size() / 2, voters, value);
 }
 
 VoteOutcome CountHalf(const std::vector<NodeId>& voters, const std::map<NodeId, bool>& votes) {
@@ -33,11 +43,18 @@ VoteOutcome CountHalf(const std::vector<NodeId>& voters, const std::map<NodeId, 
 
 }  // namespace
 
-uint64_t QuorumValue(const Membership& membership, const std::function<uint64_t(NodeId)>& value) {
+uint64_t QuorumValue(const Membership& membership, const Value& value) {
   CHECK(!membership.voters.empty());
   const uint64_t incoming = MajorityValue(membership.voters, value);
   if (!membership.IsJoint()) return incoming;
   return std::min(incoming, MajorityValue(membership.outgoing, value));
+}
+
+uint64_t BlockingValue(const Membership& membership, const Value& value) {
+  CHECK(!membership.voters.empty());
+  const uint64_t incoming = BlockingHalf(membership.voters, value);
+  if (!membership.IsJoint()) return incoming;
+  return std::min(incoming, BlockingHalf(membership.outgoing, value));
 }
 
 VoteOutcome CountVotes(const Membership& membership, const std::map<NodeId, bool>& votes) {

@@ -16,6 +16,10 @@ namespace jangada::raft {
 /// peers were heard. REQUIRES: at least one voter.
 uint64_t QuorumValue(const Membership& membership, const std::function<uint64_t(NodeId)>& value);
 
+/// The greatest value that so many members have reached that every majority has one of them in it:
+/// more than half, or of an even number just half.
+uint64_t BlockingValue(const Membership& membership, const std::function<uint64_t(NodeId)>& value);
+
 enum class VoteOutcome : uint8_t { kPending, kWon, kLost };
 
 /// `votes`: who answered, and whether it granted. Answers of others than voters do not count.

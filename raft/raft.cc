@@ -83,7 +83,8 @@ Raft::Raft(const Options& options, Restored restored, Ticks now)
   CHECK_GT(options_.election_ticks, options_.heartbeat_ticks);
   CHECK_GT(options_.max_inflight_entries, 0u);
   CHECK_GT(options_.max_append_bytes, 0u);
-  refill_.active = restored.refill;
+  // The clock has moved on since any earlier loss, so no two get one id.
+  if (restored.refill) loss_ = {Random(options_.seed + now).Next() | 1, restored.forgot_votes};
   election_timeout_ = RandomElectionTimeout();
   // Nobody else can lead a group of one voter, so there is nobody to wait for.
   election_deadline_ = IsAloneVoter() ? now_ : now_ + election_timeout_;
@@ -314,7 +315,7 @@ RaftStatus Raft::status() const {
   status.first_index = log_.first_index();
   status.membership = memberships_.InForce();
   status.membership_committed = IsMembershipCommitted();
-  status.refilling = refill_.active;
+  status.refilling = IsDamaged();
   VisitPeers([&status](const PeerStatus& peer) { status.peers.push_back(peer); });
   return status;
 }

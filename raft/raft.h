@@ -56,8 +56,10 @@ struct Restored {
   std::vector<MembershipAt> memberships;  // of the entries after snapshot.last, oldest first
   Index applied = 0;  // state machine's; entries up to here are known to be committed
   /// Entries that this replica had acknowledged are lost or damaged. It follows, but neither grants
-  /// votes nor campaigns until it was refilled from a leader (docs/decisions.md).
+  /// votes nor campaigns until it was refilled from a leader (docs/decisions.md 4 and 33).
   bool refill = false;
+  /// With `refill`: the hard state, too, may be older than what this replica once told.
+  bool forgot_votes = false;
 };
 
 /// How one follower stands, for `cluster status` and metrics.
@@ -194,12 +196,6 @@ class Raft {
   Elections elections() const { return elections_; }
 
  private:
-  /// A damaged replica on its way back (docs/decisions.md).
-  struct Refill {
-    bool active = false;
-    /// Once refilled it votes only beyond this term: it may have forgotten a vote up to there.
-    Term no_votes_up_to = 0;
-  };
   /// What may never go back, as the last CheckInvariants saw it.
   struct Seen {
     HardState hard_state;
@@ -233,7 +229,7 @@ class Raft {
   bool IsDiskStalled(Ticks patience) const;
   void LoseLeader(FollowerState& follower);
   Ticks RandomElectionTimeout();
-  Term NextTerm() const;
+  Term NextTerm() const { return hard_state_.term + 1; }
   void CampaignWithin(Ticks ticks);
   void ResetElectionTimer();
   void TickElection();
@@ -253,13 +249,11 @@ class Raft {
   void HandleAppendRequest(const Message& message, AppendRequest& request);
   void HandleHeartbeat(const Message& message, const Heartbeat& heartbeat);
   void HandleInstallSnapshot(const Message& message, InstallSnapshot& snapshot);
-  bool TellOfRefill(FollowerState& follower, Index rejected);
   void AppendFromLeader(std::vector<Entry>& entries);
   void Verified(FollowerState& follower, Index index);
   void LearnCommit(FollowerState& follower, Index leader_commit, Index safe);
   void ReplyToLeader();
   void AfterFollowerPersist();
-  void MaybeEndRefill();
 
   // ---- replication.cc ----
   LeaderState* leading() { return std::get_if<LeaderState>(&role_); }
@@ -296,6 +290,14 @@ class Raft {
   void LeaveGroup();
   void NameSuccessor();
 
+  // ---- refill.cc ----
+  bool IsDamaged() const { return loss_.id != 0; }
+  void EndRefill(const FollowerState& follower);
+  bool LearnOfLoss(PeerState& peer, const Loss& loss, Index next);
+  uint64_t TellIfWhole(PeerState& peer);
+  bool MayHaveForgottenVotes(const PeerState& peer) const;
+  Index ReachedByQuorum() const;
+
   // ---- invariants.cc ----
   /// At the end of every public call; O(peers).
   void CheckInvariants();
@@ -311,12 +313,12 @@ class Raft {
   LogPositions log_;
   MembershipHistory memberships_;
   // R3. A candidate voted for itself. A leader's peers are the other members (and some just
-  // removed). R4. A follower is never its own leader.
+  // removed). R4. A follower is never its own leader. A damaged replica is a follower.
   RoleState role_;
   Ticks election_timeout_ = 0;  // drawn anew for every role and attempt
   Ticks election_deadline_ = 0;
   std::optional<NodeId> suspect_;  // was the leader of this term, and reported unreachable
-  Refill refill_;
+  Loss loss_;                      // of this replica, while it is being refilled
   uint64_t last_read_id_ = 0;
 
   // R5. next_.entries are consecutive and end at log_.last().

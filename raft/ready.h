@@ -65,6 +65,9 @@ struct Ready {
     bool keep_suffix = false;  // the log holds meta.last with the same term: what follows it stays
   };
   std::optional<Install> install;
+  /// The refill of this damaged replica is over: its mark goes in the same write as `hard_state`,
+  /// which is then set.
+  bool whole = false;
 
   // 2. May leave now, while (1) is being written (Raft thesis 10.2.1).
   std::vector<Message> messages;

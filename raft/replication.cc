@@ -128,7 +128,7 @@ void Raft::SendDueHeartbeats() {
 
 void Raft::SendHeartbeat(NodeId node, PeerState& peer, uint64_t read_id) {
   peer.commit_told = std::min(peer.progress.match(), log_.commit());
-  Send(node, Heartbeat{.commit = peer.commit_told, .read_id = read_id});
+  Send(node, Heartbeat{.commit = peer.commit_told, .read_id = read_id, .whole = TellIfWhole(peer)});
 }
 
 // ---- proposals ----
@@ -251,11 +251,11 @@ void Raft::HandleAppendReply(const Message& message, const AppendReply& reply) {
   if (reply.accepted && reply.match > log_.last().index) return Drop();
   Progress& progress = peer->progress;
   progress.Heard(now_);
-  if (reply.refill) {
-    progress.Refill(NextAfterReject(reply.hint));
-  } else if (!reply.accepted) {
+  const Index next = reply.accepted ? reply.match + 1 : NextAfterReject(reply.hint);
+  if (!LearnOfLoss(*peer, reply.loss, next)) return Drop();
+  if (!reply.accepted) {
     if (progress.IsNews(reply.rejected)) {
-      progress.Probe(std::min(NextAfterReject(reply.hint), reply.rejected));
+      progress.Probe(std::min(next, reply.rejected));
     }
   } else {
     const bool in_snapshot = progress.mode() == Progress::Mode::kSnapshot;
@@ -286,6 +286,7 @@ void Raft::HandleHeartbeatReply(const Message& message, const HeartbeatReply& re
   if (message.term > hard_state_.term) return BecomeFollower(message.term, std::nullopt);
   Progress& progress = peer->progress;
   progress.Heard(now_);
+  if (!LearnOfLoss(*peer, reply.loss, reply.last + 1)) return Drop();
   progress.ReadAcknowledged(reply.read_id);
   progress.RetryIfOverdue(reply.last, now_, kAppendPatienceHeartbeats * options_.heartbeat_ticks,
                           kSnapshotPatienceElections * options_.election_ticks);
@@ -298,11 +299,8 @@ void Raft::HandleHeartbeatReply(const Message& message, const HeartbeatReply& re
 /// Only an entry of this term is committed by counting (thesis 3.6.2, figure 3.7); with it comes
 /// all before.
 void Raft::MaybeCommit() {
-  const LeaderState* leader = leading();
-  if (leader == nullptr) return;
-  const Index reached = QuorumValue(membership(), [&](NodeId node) {
-    return node == options_.self ? log_.durable() : leader->peers.at(node).progress.match();
-  });
+  if (leading() == nullptr) return;
+  const Index reached = ReachedByQuorum();
   if (reached <= log_.commit() || TermAt(reached) != hard_state_.term) return;
   log_.CommitTo(reached);
   AfterCommit();

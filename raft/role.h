@@ -8,6 +8,7 @@
 #include <optional>
 #include <variant>
 
+#include "raft/message.h"
 #include "raft/progress.h"
 #include "raft/read_index.h"
 #include "raft/types.h"
@@ -21,7 +22,6 @@ struct FollowerState {
   Index leader_commit = 0;         // the greatest commit index that this leader told
   Index acknowledged = 0;          // the greatest match that the leader was told
   bool reply_due = false;          // an accepted append waits for its answer
-  bool refill_told = false;        // this leader knows that entries were lost here
 };
 
 /// Asks whether it would win before it disturbs anyone with a new term (thesis 9.6).
@@ -42,6 +42,12 @@ struct PeerState {
   Index commit_told = 0;
   /// When it last said, by no message of the group, that it follows and lacks nothing.
   std::optional<Ticks> vouched_at{};
+  /// What this peer lost while this leader knew it. It is whole again once it holds the entry at
+  /// `whole_at`, which was appended when the leader learned of the loss, and that entry is
+  /// committed. Remembered afterwards, so that a late echo of it is not taken for a new loss.
+  Loss loss{};
+  Index whole_at = 0;
+  bool told_whole = false;  // from then on it may answer without naming the loss
 };
 
 struct Transfer {

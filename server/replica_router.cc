@@ -202,7 +202,7 @@ storage::GroupState ReplicaRouter::TakeLoaded(GroupId group) {
   fresh.group = group;
   // The disk once lost whole groups: this may be one of them, and then it had voted and
   // acknowledged.
-  fresh.damaged = store_.may_have_lost_groups();
+  fresh.damaged = fresh.forgot_votes = store_.may_have_lost_groups();
   return fresh;
 }
 

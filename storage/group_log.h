@@ -48,6 +48,7 @@ struct GroupLog {
   };
   std::optional<CheckpointEnd> checkpoint;
   bool damaged = false;
+  bool forgot_votes = false;  // with `damaged`
   bool needs_reload = false;  // found damaged while it ran: no write until the replica starts again
 
   bool empty() const { return last.index < first; }

@@ -27,8 +27,7 @@ bool GroupWriter::NeedsCommittedRows(const GroupWrite& write, const GroupLog& lo
 }
 
 void GroupWriter::Make(bool damaged) {
-  log_->damaged = damaged;
-  if (damaged) Require(batch_->Put(db_.meta, MetaKey(id_, MetaTag::kDamaged), ""));
+  if (damaged) MarkDamaged(/*forgot_votes=*/true);
   PutLogStart();
 }
 
@@ -68,7 +67,7 @@ Status GroupWriter::Apply(const GroupWrite& write) {
   TRY(TrimBelow(write.trim_below));
   if (write.clear_damaged && log_->damaged) {
     Require(batch_->Delete(db_.meta, MetaKey(id_, MetaTag::kDamaged)));
-    log_->damaged = false;
+    log_->damaged = log_->forgot_votes = false;
   }
   return {};
 }
@@ -231,9 +230,14 @@ Status GroupWriter::TrimBelow(raft::Index index) {
   return {};
 }
 
-void GroupWriter::CutDamage(raft::Index first_bad) {
-  Require(batch_->Put(db_.meta, MetaKey(id_, MetaTag::kDamaged), ""));
+void GroupWriter::MarkDamaged(bool forgot_votes) {
   log_->damaged = true;
+  log_->forgot_votes |= forgot_votes;
+  Require(batch_->Put(db_.meta, MetaKey(id_, MetaTag::kDamaged), EncodeDamage(log_->forgot_votes)));
+}
+
+void GroupWriter::CutDamage(raft::Index first_bad) {
+  MarkDamaged(/*forgot_votes=*/false);
   const bool folds =
       log_->first == 1 || (log_->checkpoint && log_->checkpoint->last.index < first_bad);
   if (log_->checkpoint && log_->checkpoint->last.index >= first_bad) {

@@ -20,7 +20,7 @@ class GroupWriter {
   static bool NeedsCommittedRows(const GroupWrite& write, const GroupLog& log);
 
   /// The rows of a group that is new to the store. `damaged`: it may have been here before, and was
-  /// lost.
+  /// lost with its votes.
   void Make(bool damaged);
   void Erase();
   /// Everything in `write` but erase. kDataCorrupt, with nothing put in the batch: a row that had
@@ -30,6 +30,9 @@ class GroupWriter {
   /// Entry `first_bad` is damaged: marks the group and cuts the log there. Empties it where what is
   /// left could not be folded, or where entries just before are damaged too.
   void CutDamage(raft::Index first_bad);
+
+  /// `forgot_votes`: the hard state may have been lost, too. What was marked so stays so.
+  void MarkDamaged(bool forgot_votes);
 
  private:
   /// The open stretch as it was before entry `index` came. kDataCorrupt if an entry of it is

@@ -75,6 +75,9 @@ struct GroupState {
   /// Entries below the last synced position are damaged or missing: this replica must not vote or
   /// lead until refilled. The store has already cut the log before the damage. The mark is durable.
   bool damaged = false;
+  /// With `damaged`: hard_state, too, may be older than what this replica once told, for the newest
+  /// writes of the store are gone, or the group itself was. As durable as the mark.
+  bool forgot_votes = false;
 };
 
 /// Where a record lies in time. offset -1: no such record.

@@ -85,7 +85,7 @@ Status MemLogStore::Apply(GroupWrite& write) {
 
   const auto [it, made] = groups_.try_emplace(write.group);
   Group& group = it->second;
-  if (made) group.damaged = lost_groups_;
+  if (made) group.damaged = group.forgot_votes = lost_groups_;
   if (write.hard_state) group.hard_state = *write.hard_state;
   if (write.install) {
     const raft::Index next = write.install->checkpoint.meta.last.index + 1;
@@ -114,7 +114,7 @@ Status MemLogStore::Apply(GroupWrite& write) {
     CHECK(group.checkpoint && group.checkpoint->meta.last.index + 1 >= write.trim_below);
     DropBefore(&group, write.trim_below);
   }
-  if (write.clear_damaged) group.damaged = false;
+  if (write.clear_damaged) group.damaged = group.forgot_votes = false;
   return {};
 }
 
@@ -150,6 +150,7 @@ GroupState MemLogStore::StateOf(GroupId id, const Group& group) const {
   state.checkpoint = group.checkpoint;
   state.first_index = group.first;
   state.damaged = group.damaged;
+  state.forgot_votes = group.forgot_votes;
   if (group.checkpoint) {
     state.last = group.checkpoint->meta.last;
     state.end_offset = group.checkpoint->next_offset;

@@ -60,6 +60,7 @@ class MemLogStore final : public LogStore {
     int64_t bytes_before = 0;          // of the entries below `first`
     int64_t max_timestamp_before = -1;
     bool damaged = false;
+    bool forgot_votes = false;
     bool needs_reload = false;
     std::set<raft::Index> rotten;
 

@@ -41,7 +41,10 @@ Status LoadMeta(rocksdb::Iterator* row, GroupId group, GroupLog* log, GroupState
         log->checkpoint = {state->checkpoint->meta.last, state->checkpoint->next_offset};
         break;
       }
-      case MetaTag::kDamaged: log->damaged = true; break;
+      case MetaTag::kDamaged:
+        log->damaged = true;
+        log->forgot_votes = MayHaveForgottenVotes(value);
+        break;
       case MetaTag::kGroup: {
         const auto start = DecodeLogStart(value);
         if (!start) return RowsDamaged(group, "the log's start");
@@ -172,8 +175,7 @@ Status RecordDamage(const RocksDb& db, LoadedLogs* loaded, bool lost_writes) {
     batch.Put(db.meta, MetaKey(kStoreRows, MetaTag::kLostGroups), "");
     loaded->lost_groups = true;
     for (auto& [group, log] : loaded->groups) {
-      batch.Put(db.meta, MetaKey(group, MetaTag::kDamaged), "");
-      log.damaged = true;
+      GroupWriter(db, &batch, group, &log).MarkDamaged(/*forgot_votes=*/true);
     }
   }
   if (batch.Count() == 0) return {};
@@ -195,6 +197,7 @@ Result<GroupState> LoadState(const RocksDb& db, GroupId group, const GroupLog& l
   state.last = log.last;
   state.end_offset = log.end_offset;
   state.damaged = log.damaged;
+  state.forgot_votes = log.forgot_votes;
   if (!log.empty()) state.terms = log.terms;
   if (!state.terms.empty()) {
     state.terms.front().first_index = std::max(state.terms.front().first_index, log.first);

@@ -160,6 +160,10 @@ std::optional<raft::HardState> DecodeHardState(std::string_view value) {
   return state;
 }
 
+std::string EncodeDamage(bool forgot_votes) { return {forgot_votes ? '\1' : '\0'}; }
+
+bool MayHaveForgottenVotes(std::string_view damage) { return damage != std::string_view("\0", 1); }
+
 std::string EncodeTerm(raft::Term term) {
   std::string value;
   AppendBig<uint64_t>(&value, term);

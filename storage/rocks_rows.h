@@ -73,6 +73,10 @@ std::optional<LogStart> DecodeLogStart(std::string_view value);
 std::string EncodeHardState(const raft::HardState& state);
 std::optional<raft::HardState> DecodeHardState(std::string_view value);
 
+/// The value of kDamaged. Nothing there (so it was once written): votes may be forgotten.
+std::string EncodeDamage(bool forgot_votes);
+bool MayHaveForgottenVotes(std::string_view damage);
+
 std::string EncodeTerm(raft::Term term);
 std::optional<raft::Term> DecodeTerm(std::string_view value);
 

@@ -74,7 +74,8 @@ Status Replica::Impl::Open(const storage::GroupState& state, const raft::Members
                           .terms = {},
                           .memberships = {},
                           .applied = 0,
-                          .refill = state.damaged};
+                          .refill = state.damaged,
+                          .forgot_votes = state.forgot_votes};
   if (base.index > 0) restored.terms.push_back({base.index, base.term});
   if (holds_entries) {
     for (const raft::TermRun& run : state.terms) {
@@ -157,7 +158,6 @@ void Replica::Impl::Turn() {
   }
   Apply();
   if (phase != Phase::kRunning) return;
-  if (refilling) CheckRefillEnd();
   if (folded.unfolded_bytes >= options.checkpoint_every_bytes && MayCheckpoint()) {
     TakeCheckpoint({});
   }

@@ -153,15 +153,4 @@ void Replica::Impl::Reopen(const Result<storage::GroupState>& state) {
   if (!state->checkpoint && !bootstrap.IsEmpty()) FoundGroup();
 }
 
-void Replica::Impl::CheckRefillEnd() {
-  if (raft->status().refilling) return;
-  refilling = false;
-  if (context.pulses != nullptr) context.pulses->NoteChange(options.group);
-  spdlog::info("log is refilled; this replica votes again group={}", options.group.value());
-  observer.OnRefill(options.group, RefillEvent::kEnded);
-  storage::GroupWrite write;
-  write.clear_damaged = true;
-  writes.Push(std::move(write), {});
-}
-
 }  // namespace jangada::server

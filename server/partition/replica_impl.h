@@ -67,6 +67,7 @@ struct Replica::Impl final : PulseMember {
   void BecomeReady();
   void InstallSnapshot(const raft::Ready::Install& install, storage::GroupWrite* write);
   void AssignOffsets(std::vector<raft::Entry>* entries);
+  void EndRefill(storage::GroupWrite* write);
   void Persist(raft::Ready* ready, storage::GroupWrite write);
   void OnPersisted(uint64_t number, std::vector<raft::Message> messages);
   void Send(std::vector<raft::Message> messages);
@@ -95,7 +96,6 @@ struct Replica::Impl final : PulseMember {
   void OnStoreError(const Error& error);
   void OnDamaged(const Error& error);
   void Reopen(const Result<storage::GroupState>& state);
-  void CheckRefillEnd();
 
   /// A completion that is dropped if the replica was destroyed, or started again in place, since.
   template <class F>

@@ -23,6 +23,7 @@ void Replica::Impl::CarryOut(raft::Ready ready) {
   storage::GroupWrite write;
   if (ready.install) InstallSnapshot(*ready.install, &write);
   if (phase != Phase::kRunning) return;
+  if (ready.whole) EndRefill(&write);
   AssignOffsets(&ready.entries);
   log.OnWriting(ready.entries, ready.number);
   Send(std::move(ready.messages));
@@ -102,6 +103,15 @@ void Replica::Impl::AssignOffsets(std::vector<raft::Entry>* entries) {
     if (entry.base_offset == raft::kUnassignedOffset) entry.base_offset = log_end_offset;
     log_end_offset = entry.base_offset + entry.record_count;
   }
+}
+
+/// The damage mark goes in the one write that keeps the vote of this term from being given again.
+void Replica::Impl::EndRefill(storage::GroupWrite* write) {
+  refilling = false;
+  write->clear_damaged = true;
+  if (context.pulses != nullptr) context.pulses->NoteChange(options.group);
+  spdlog::info("log is refilled; this replica votes again group={}", options.group.value());
+  observer.OnRefill(options.group, RefillEvent::kEnded);
 }
 
 void Replica::Impl::Persist(raft::Ready* ready, storage::GroupWrite write) {

@@ -17,6 +17,19 @@ void EncodePosition(const raft::Position& position, v1::PeerPosition* out) {
   out->set_term(position.term);
 }
 
+/// Lists of what is rarely set leave out the zeros at their end: makes `value` the last of `size`.
+template <class T>
+void SetLast(google::protobuf::RepeatedField<T>* list, int size, T value) {
+  if (value == T{}) return;
+  list->Resize(size - 1, T{});
+  list->Add(value);
+}
+
+template <class T>
+T GetAt(const google::protobuf::RepeatedField<T>& list, int place) {
+  return place < list.size() ? list.Get(place) : T{};
+}
+
 /// One overload a kind of message; heartbeats are not among them, they travel field by field.
 struct BodyEncoder {
   v1::PeerMessage* out;
@@ -51,7 +64,8 @@ struct BodyEncoder {
     reply->set_match(body.match);
     reply->set_rejected(body.rejected);
     EncodePosition(body.hint, reply->mutable_hint());
-    reply->set_refill(body.refill);
+    reply->set_loss(body.loss.id);
+    reply->set_forgot_votes(body.loss.forgot_votes);
   }
   void operator()(const raft::InstallSnapshot& body) const {
     v1::PeerInstallSnapshot* install = out->mutable_install_snapshot();
@@ -75,12 +89,15 @@ void EncodeMessage(GroupId group, const raft::Message& message, v1::PeerFrame* f
     all->add_term(message.term);
     all->add_commit(heartbeat->commit);
     all->add_read_id(heartbeat->read_id);
+    SetLast(all->mutable_whole(), all->group_size(), heartbeat->whole);
   } else if (const auto* reply = std::get_if<raft::HeartbeatReply>(&message.body)) {
     v1::PeerHeartbeatReplies* all = frame->mutable_heartbeat_replies();
     all->add_group(group.value());
     all->add_term(message.term);
     all->add_read_id(reply->read_id);
     all->add_last(reply->last);
+    SetLast(all->mutable_loss(), all->group_size(), reply->loss.id);
+    SetLast(all->mutable_forgot_votes(), all->group_size(), reply->loss.forgot_votes);
   } else {
     v1::PeerMessage* out = frame->add_messages();
     out->set_group(group.value());
@@ -213,7 +230,8 @@ std::optional<raft::Message> DecodeMessage(NodeId from, NodeId to, v1::PeerMessa
     case v1::PeerMessage::kAppendReply: {
       const v1::PeerAppendReply& body = message->append_reply();
       out.body = raft::AppendReply{body.accepted(), body.match(), body.rejected(),
-                                   DecodePosition(body.hint()), body.refill()};
+                                   DecodePosition(body.hint()),
+                                   raft::Loss{body.loss(), body.forgot_votes()}};
       return out;
     }
     case v1::PeerMessage::kInstallSnapshot: {
@@ -260,11 +278,14 @@ class HeartbeatReader {
     for (; heartbeat_ < heartbeat_count_ && static_cast<uint32_t>(heartbeat_) < heartbeats;
          ++heartbeat_) {
       Add(heartbeats_.group(heartbeat_), heartbeats_.term(heartbeat_),
-          raft::Heartbeat{heartbeats_.commit(heartbeat_), heartbeats_.read_id(heartbeat_)});
+          raft::Heartbeat{heartbeats_.commit(heartbeat_), heartbeats_.read_id(heartbeat_),
+                          GetAt(heartbeats_.whole(), heartbeat_)});
     }
     for (; reply_ < reply_count_ && static_cast<uint32_t>(reply_) < replies; ++reply_) {
       Add(replies_.group(reply_), replies_.term(reply_),
-          raft::HeartbeatReply{replies_.read_id(reply_), replies_.last(reply_)});
+          raft::HeartbeatReply{
+              replies_.read_id(reply_), replies_.last(reply_),
+              raft::Loss{GetAt(replies_.loss(), reply_), GetAt(replies_.forgot_votes(), reply_)}});
     }
   }
 

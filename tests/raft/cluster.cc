@@ -46,22 +46,27 @@ struct BodyText {
     if (m.accepted) {
       out << "AppendReply match=" << m.match;
     } else {
-      out << "AppendReply rejected=" << m.rejected << " hint=" << m.hint
-          << (m.refill ? " refill" : "");
+      out << "AppendReply rejected=" << m.rejected << " hint=" << m.hint;
     }
+    Describe(m.loss);
   }
   void operator()(const Heartbeat& m) {
     out << "Heartbeat commit=" << m.commit;
     if (m.read_id != 0) out << " read=" << m.read_id;
+    if (m.whole != 0) out << " whole";
   }
   void operator()(const HeartbeatReply& m) {
     out << "HeartbeatReply last=" << m.last;
     if (m.read_id != 0) out << " read=" << m.read_id;
+    Describe(m.loss);
   }
   void operator()(const InstallSnapshot& m) {
     out << "InstallSnapshot last=" << m.meta.last << " " << m.meta.membership.membership.ToString();
   }
   void operator()(const TimeoutNow&) { out << "TimeoutNow"; }
+  void Describe(const Loss& loss) {
+    if (loss.id != 0) out << " damaged" << (loss.forgot_votes ? " votes forgotten" : "");
+  }
 };
 
 uint64_t Fold(uint64_t state, const Entry& entry) {
@@ -153,6 +158,7 @@ Restored Disk::Restore() const {
   }
   restored.applied = snapshot.last.index;
   restored.refill = damaged;
+  restored.forgot_votes = forgot_votes;
   return restored;
 }
 
@@ -218,6 +224,14 @@ void Cluster::Damage(int id, Index index) {
   disk.damaged = true;
 }
 
+void Cluster::Forget(int id) {
+  CHECK(!IsUp(id));
+  Disk disk;
+  disk.snapshot.membership.membership = founders_;
+  disk.damaged = disk.forgot_votes = true;
+  node(id).synced = disk;
+}
+
 // ---- steps ----
 
 void Cluster::TickAll(Ticks ticks) {
@@ -251,6 +265,7 @@ void Cluster::HandleReady(int id) {
     line << " hard={term " << ready.hard_state->term << " vote "
          << (ready.hard_state->vote ? ready.hard_state->vote->value() : 0) << "}";
   }
+  if (ready.whole) line << " whole";
   if (ready.install) {
     line << " install=" << ready.install->meta.last << (ready.install->keep_suffix ? " keep" : "");
   }
@@ -275,7 +290,8 @@ void Cluster::HandleReady(int id) {
   Apply(node, ready.committed);
   if (ready.NeedsPersist()) {
     node.writes.push_back({ready.number, ready.hard_state, std::move(ready.entries),
-                           std::move(ready.install), std::move(ready.messages_after_persist)});
+                           std::move(ready.install), ready.whole,
+                           std::move(ready.messages_after_persist)});
   } else {
     for (Message& message : ready.messages_after_persist) Emit(std::move(message));
   }
@@ -288,13 +304,13 @@ bool Cluster::FinishWrite(int id) {
   Node::Write write = std::move(node.writes.front());
   node.writes.pop_front();
   node.synced.Write(write.hard_state, write.install, write.entries);
+  if (write.whole) {
+    node.synced.damaged = node.synced.forgot_votes = false;
+    ++reached_.refills;
+  }
   Log(std::to_string(id) + " synced " + std::to_string(write.number));
   for (Message& message : write.messages_after) Emit(std::move(message));
   node.raft->OnPersisted(write.number);
-  if (node.synced.damaged && !node.raft->status().refilling) {
-    node.synced.damaged = false;
-    ++reached_.refills;
-  }
   return true;
 }
 
@@ -416,7 +432,7 @@ void Cluster::Apply(Node& node, IndexRange range) {
     CHECK_EQ(index, node.applied + 1);
     const Entry* entry = node.visible.At(index);
     CHECK_MSG(entry != nullptr, "a committed entry is at hand");
-    NoteCommitted(*entry);
+    NoteCommitted(node, *entry);
     node.state = Fold(node.state, *entry);
     node.applied = index;
     const auto [known, added] = states_.try_emplace(index, node.state);
@@ -431,7 +447,9 @@ void Cluster::Install(Node& node, const Ready::Install& install) {
   EXPECT_EQ(states_.at(node.applied), node.state) << "a snapshot differs from the log";
 }
 
-void Cluster::NoteCommitted(const Entry& entry) {
+/// The first that knows is the leader that committed it.
+void Cluster::NoteCommitted(const Node& node, const Entry& entry) {
+  committed_in_.try_emplace(entry.index, node.raft->term());
   const auto [known, added] = committed_.try_emplace(entry.index, entry);
   EXPECT_EQ(known->second.position(), entry.position()) << "State Machine Safety";
   EXPECT_EQ(known->second.payload, entry.payload) << "State Machine Safety";
@@ -464,6 +482,7 @@ void Cluster::NoteTruncation(const Node& node, const Ready& ready) {
 void Cluster::CheckLeaderCompleteness(const Node& leader) const {
   for (const auto& [index, entry] : committed_) {
     if (index < leader.raft->status().first_index) continue;
+    if (committed_in_.at(index) >= leader.raft->term()) continue;  // it is elected late
     EXPECT_EQ(leader.raft->TermAt(index), entry.term)
         << "Leader Completeness: node " << leader.id << " leads term " << leader.raft->term()
         << " without " << entry.position();

@@ -31,6 +31,7 @@ struct Disk {
   Index first_index = 1;
   std::vector<Entry> entries;  // from first_index on
   bool damaged = false;
+  bool forgot_votes = false;
 
   Position last() const { return entries.empty() ? snapshot.last : entries.back().position(); }
   const Entry* At(Index index) const;
@@ -50,6 +51,7 @@ struct Node {
     std::optional<HardState> hard_state;
     std::vector<Entry> entries;
     std::optional<Ready::Install> install;
+    bool whole = false;
     std::vector<Message> messages_after;
   };
   std::deque<Write> writes;
@@ -101,6 +103,8 @@ class Cluster {
   void Trim(int id, Index index);
   /// The disk of a crashed node loses the entries from `index` on, and knows it.
   void Damage(int id, Index index);
+  /// The disk of a crashed node loses everything, its term and vote too, and knows it.
+  void Forget(int id);
 
   // ---- network ----
   void Cut(int from, int to) { cut_.insert({NodeId(from), NodeId(to)}); }
@@ -154,7 +158,7 @@ class Cluster {
   // ---- the checker ----
   void NoteLeader(const Node& node);
   void NoteTruncation(const Node& node, const Ready& ready);
-  void NoteCommitted(const Entry& entry);
+  void NoteCommitted(const Node& node, const Entry& entry);
   void CheckDurableBeforeSend(const Message& message) const;
   void CheckLeaderCompleteness(const Node& leader) const;
   void CheckLogMatching() const;
@@ -168,6 +172,7 @@ class Cluster {
   // The ghosts outlive every crash.
   std::map<Term, NodeId> leaders_;    // Election Safety
   std::map<Index, Entry> committed_;  // State Machine Safety, Leader Completeness
+  std::map<Index, Term> committed_in_;
   std::map<Index, uint64_t> states_;  // state after each index
   Reached reached_;
   Tracing tracing_ = Tracing::kKeep;

@@ -15,7 +15,7 @@
 // - heartbeats over a hung disk (hashicorp/raft#503): LeaderWithAHungDisk..., disk_stall
 // - no pre-vote, no check-quorum (KAFKA-15489): PreVote..., OneWayPartition..., PartialRing...
 // - stale reads, reused read ids (tikv#964, etcd#21399): RaftRules.Read*, read_index
-// - corruption taken for a torn tail (FAST'17): RaftMembership.Damaged..., Refill...
+// - corruption taken for a torn tail (FAST'17): RaftRefill.*, refill_after_damage
 // - acknowledged before synced (NATS): RaftPaper.AppendIsAcknowledgedOnlyAfterItsSync
 #include <gtest/gtest.h>
 

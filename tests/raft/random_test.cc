@@ -62,7 +62,7 @@ class RandomRun {
   explicit RandomRun(uint64_t seed) : random_(seed), cluster_(SmallOptions(seed, random_)) {
     for (bool& on : faults_) on = random_.Chance(1, 2);
     std::vector<int> founders;
-    const int count = random_.Chance(1, 8) ? 1 : random_.Chance(1, 3) ? 5 : 3;
+    const int count = random_.Chance(1, 8) ? 1 : static_cast<int>(random_.Between(3, 5));
     for (int id = 1; id <= count; ++id) founders.push_back(id);
     // Fewer than three voters cannot replace a damaged one.
     if (count == 1 || faults_[kChange]) faults_[kDamage] = false;
@@ -218,7 +218,11 @@ class RandomRun {
     }
     const Disk& disk = cluster_.node(id).synced;
     if (disk.entries.empty()) return;
-    cluster_.Damage(id, random_.Between(disk.first_index, disk.last().index));
+    if (random_.Chance(1, 2)) {
+      cluster_.Forget(id);
+    } else {
+      cluster_.Damage(id, random_.Between(disk.first_index, disk.last().index));
+    }
     std::erase_if(cluster_.network(), [&](const Message& m) { return m.from == NodeId(id); });
   }
 

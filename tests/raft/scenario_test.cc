@@ -242,6 +242,7 @@ class Script {
       {"restart", Do([this](const Words& w) { cluster_.Restart(Number(w[0])); })},
       {"damage",
        Do([this](const Words& w) { cluster_.Damage(Number(w[0]), Index(Number(w[1]))); })},
+      {"forget", Do([this](const Words& w) { cluster_.Forget(Number(w[0])); })},
       {"trim", Do([this](const Words& w) { cluster_.Trim(Number(w[0]), Index(Number(w[1]))); })},
       {"unreachable", Do([this](const Words& w) {
          cluster_.raft(Number(w[0])).OnUnreachable(NodeId(Number(w[1])));

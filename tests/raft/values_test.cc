@@ -75,7 +75,7 @@ TEST(TermHistory, AgreesWithAListOfTerms) {
   }
 }
 
-TEST(Quorum, ValueIsTheGreatestThatAMajorityHasReached) {
+TEST(Quorum, ValuesAreTheGreatestThatAMajorityHasReachedOrThatEveryMajorityNeeds) {
   for (uint64_t seed = 1; seed <= 300; ++seed) {
     Random random(seed);
     Membership membership;
@@ -90,11 +90,23 @@ TEST(Quorum, ValueIsTheGreatestThatAMajorityHasReached) {
                                          [&](NodeId node) { return values[node] >= value; });
       return voters.empty() || 2 * static_cast<size_t>(reached) > voters.size();
     };
+    // No majority can be formed of those that have not reached it.
+    const auto blocks = [&](const std::vector<NodeId>& voters, uint64_t value) {
+      const auto below = std::count_if(voters.begin(), voters.end(),
+                                       [&](NodeId node) { return values[node] < value; });
+      return voters.empty() || 2 * static_cast<size_t>(below) <= voters.size();
+    };
     uint64_t expected = 0;
+    uint64_t expected_blocking = 0;
     for (uint64_t value = 0; value < 10; ++value) {
       if (holds(membership.voters, value) && holds(membership.outgoing, value)) expected = value;
+      if (blocks(membership.voters, value) && blocks(membership.outgoing, value)) {
+        expected_blocking = value;
+      }
     }
-    EXPECT_EQ(QuorumValue(membership, [&](NodeId node) { return values[node]; }), expected);
+    const auto value = [&](NodeId node) { return values[node]; };
+    EXPECT_EQ(QuorumValue(membership, value), expected);
+    EXPECT_EQ(BlockingValue(membership, value), expected_blocking);
   }
 }
 

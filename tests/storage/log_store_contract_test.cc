@@ -25,12 +25,15 @@ class Subject {
   virtual ~Subject() = default;
   virtual LogStore& store() = 0;
   virtual void Restart() = 0;
+  /// The disk loses all groups, and the store opens again.
+  virtual void LoseEverything() = 0;
 };
 
 class MemSubject final : public Subject {
  public:
   LogStore& store() override { return store_; }
   void Restart() override {}  // what is synced is all there is
+  void LoseEverything() override { store_.LoseEverything(); }
 
  private:
   ThreadExecutor disk_{"disk"};
@@ -51,6 +54,11 @@ class RocksSubject final : public Subject {
   LogStore& store() override { return *store_; }
   void Restart() override {
     Stop();
+    Start();
+  }
+  void LoseEverything() override {
+    Stop();
+    fs::remove(folder_ / "store/db/CURRENT");
     Start();
   }
 
@@ -78,6 +86,7 @@ class LogStoreContract : public ::testing::Test {
   LogStore& store() { return subject_.store(); }
   Caller call() { return Caller(store(), shard_); }
   void Restart() { subject_.Restart(); }
+  void LoseEverything() { subject_.LoseEverything(); }
   GroupState LoadOne() {
     const auto states = store().Load().value();
     CHECK_EQ(states.size(), 1U);
@@ -401,6 +410,34 @@ TYPED_TEST(LogStoreContract, WritesOfManyGroupsKeepTheirOrder) {
   for (const GroupState& state : states) {
     EXPECT_EQ(state.last, (raft::Position{kWrites, 1}));
     EXPECT_EQ(this->call().Read(state.group, {1, kWrites})->size(), kWrites);
+  }
+}
+
+TYPED_TEST(LogStoreContract, AGroupMadeAfterALossIsDamagedAndItsVotesAreInDoubt) {
+  ASSERT_TRUE(this->call().Append(kGroup, MakeEntries(1, 9, 1, 0)).ok());
+  this->LoseEverything();
+  ASSERT_TRUE(this->store().may_have_lost_groups());
+  ASSERT_TRUE(this->call().Append(kGroup, MakeEntries(1, 3, 9, 0)).ok());
+  for (int restart = 0; restart < 2; ++restart) {
+    EXPECT_TRUE(this->LoadOne().damaged);
+    EXPECT_TRUE(this->LoadOne().forgot_votes);
+    this->Restart();
+  }
+}
+
+TYPED_TEST(LogStoreContract, TheDamageMarkGoesInTheWriteThatUsesUpTheVote) {
+  this->LoseEverything();
+  ASSERT_TRUE(this->call().Append(kGroup, MakeEntries(1, 3, 9, 0)).ok());
+  GroupWrite whole{kGroup};
+  whole.hard_state = raft::HardState{9, NodeId(2)};
+  whole.clear_damaged = true;
+  ASSERT_TRUE(this->call().Persist(std::move(whole)).ok());
+  for (int restart = 0; restart < 2; ++restart) {
+    const GroupState state = *this->call().Reload(kGroup);
+    EXPECT_FALSE(state.damaged);
+    EXPECT_FALSE(state.forgot_votes);
+    EXPECT_EQ(state.hard_state, (raft::HardState{9, NodeId(2)}));
+    this->Restart();
   }
 }
 

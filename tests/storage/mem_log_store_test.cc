@@ -96,6 +96,7 @@ TEST_F(MemLogStoreFaults, ARottenEntryIsNotServedAndWritesWaitForTheReload) {
   disk_.RunOnce();
   shard_.RunOnce();
   EXPECT_TRUE((*state)->damaged);
+  EXPECT_FALSE((*state)->forgot_votes) << "its term and vote are as sound as ever";
   EXPECT_EQ((*state)->last.index, 4U);
   const auto refilled = Append(MakeEntries(5, 9, 1, 4));
   disk_.RunOnce();

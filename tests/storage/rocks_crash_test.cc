@@ -56,6 +56,9 @@ void CrashHere(std::string_view point) {
   if (point == crash_at && --crash_countdown <= 0) ::kill(::getpid(), SIGKILL);
 }
 
+/// What a damaged group's refill ends with: the vote of its term is used up.
+constexpr raft::HardState kWhole{9, NodeId(2)};
+
 /// How a child ends whose disk failed, if the store then refused everything.
 constexpr int kFailedForGood = 42;
 
@@ -72,6 +75,13 @@ int RunChild(const std::string& folder, std::string_view point, int countdown) {
   if (point == kCrashBeforeCut) {
     for (raft::Index i = 1; i <= last[1]; ++i) (void)running.call().Read(GroupId(1), {i, i});
     return 0;
+  }
+  for (const GroupState& state : states) {
+    if (!state.damaged) continue;
+    GroupWrite whole{state.group};
+    whole.hard_state = kWhole;
+    whole.clear_damaged = true;
+    if (!running.call().Persist(std::move(whole)).ok()) return 1;
   }
   for (;;) {
     for (uint64_t g = 1; g <= kGroups; ++g) {
@@ -185,6 +195,22 @@ TEST_P(CrashAt, KeepsWhatWasAcknowledged) {
     ExpectAllAcked(folder.path(), acked);
   }
   EXPECT_GT(acked[1], 0U);
+}
+
+TEST_P(CrashAt, TheDamageMarkNeverGoesWithoutTheVoteThatReplacesIt) {
+  TempFolder folder;
+  { const RunningStore running(SmallOptions(folder.path())); }
+  fs::remove(folder.path() / "store/db/CURRENT");
+  {
+    RunningStore running(SmallOptions(folder.path()));
+    ASSERT_TRUE(running.call().Append(GroupId(1), {EntryAt(1)}).ok());
+  }
+  Child child(folder.path(), GetParam(), 1);
+  ASSERT_TRUE(child.Wait()) << "it was not killed";
+  RunningStore running(SmallOptions(folder.path()));
+  const GroupState state = running.store().Load().value().front();
+  EXPECT_EQ(state.damaged, GetParam() == kCrashBeforeSync);
+  EXPECT_EQ(state.hard_state, state.damaged ? raft::HardState{} : kWhole);
 }
 
 INSTANTIATE_TEST_SUITE_P(Points, CrashAt,

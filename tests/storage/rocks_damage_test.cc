@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <map>
 
+#include "storage/rocks_rows.h"
 #include "tests/storage/rocks_store_fixture.h"
 
 namespace jangada::storage {
@@ -64,7 +65,7 @@ Verdict Judge(const RocksOptions& options, const Truth& truth) {
     const auto states = running.store().Load().value();
     for (const GroupState& state : states) {
       damaged[state.group] = state.damaged;
-      if (state.hard_state != raft::HardState{kTerm, NodeId(2)} && !state.damaged) {
+      if (state.hard_state != raft::HardState{kTerm, NodeId(2)} && !state.forgot_votes) {
         verdict.untold = "the vote is gone";
       }
     }
@@ -149,7 +150,7 @@ TEST(RocksDamage, ALostTailOfTheWriteAheadLogMarksEveryGroup) {
     EXPECT_TRUE(running.store().may_have_lost_groups());
     const auto states = running.store().Load().value();
     EXPECT_EQ(states.size(), kGroups);
-    for (const GroupState& state : states) EXPECT_TRUE(state.damaged);
+    for (const GroupState& state : states) EXPECT_TRUE(state.damaged && state.forgot_votes);
   }
 }
 
@@ -269,6 +270,7 @@ TEST_F(DamagedEntry, IsNeverServedAndTheLogIsCutBeforeIt) {
   EXPECT_EQ(state.last, (raft::Position{kBad - 1, kTerm}));
   EXPECT_EQ(state.end_offset, static_cast<int64_t>(kBad) - 1);
   EXPECT_EQ(state.hard_state, (raft::HardState{kTerm, NodeId(1)}));
+  EXPECT_FALSE(state.forgot_votes) << "that is sound";
   EXPECT_TRUE(state.checkpoint.has_value());
 
   std::vector<raft::Entry> refill(entries_.begin() + kBad - 1, entries_.end());
@@ -290,7 +292,33 @@ TEST_F(DamagedEntry, StaysMarkedOverARestart) {
   RunningStore running(SmallOptions(folder_.path()));
   const GroupState state = running.store().Load().value().front();
   EXPECT_TRUE(state.damaged);
+  EXPECT_FALSE(state.forgot_votes);
   EXPECT_EQ(state.last.index, kBad - 1);
+}
+
+TEST_F(DamagedEntry, LeavesVotesInDoubtThatWereSoBefore) {
+  Harm(std::nullopt, 0);
+  {
+    // The newest writes are lost first: a store that was stopped holds them in no table yet.
+    RunningStore running(SmallOptions(folder_.path()));
+    ASSERT_TRUE(running.call().Append(GroupId(8), MakeEntries(1, 3, kTerm, 0)).ok());
+  }
+  for (const fs::path& file : FilesUnder(folder_.path())) {
+    if (file.extension() == ".log") fs::resize_file(file, 0);
+  }
+  for (int life = 0; life < 2; ++life) {
+    RunningStore running(SmallOptions(folder_.path()));
+    EXPECT_EQ(running.call().Read(kGroup, {kBad, kBad}).ok(), false);
+    const GroupState state = *running.call().Reload(kGroup);
+    EXPECT_EQ(state.last.index, kBad - 1);
+    EXPECT_TRUE(state.forgot_votes);
+  }
+}
+
+TEST(DamageRow, VotesAreInDoubtWhereAnOlderVersionSaidNothing) {
+  EXPECT_TRUE(MayHaveForgottenVotes(""));
+  EXPECT_TRUE(MayHaveForgottenVotes(EncodeDamage(true)));
+  EXPECT_FALSE(MayHaveForgottenVotes(EncodeDamage(false)));
 }
 
 TEST_F(DamagedEntry, BelowTheCheckpointOfAnUntrimmedLogTakesTheCheckpointAlong) {

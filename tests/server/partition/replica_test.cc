@@ -312,5 +312,31 @@ TEST(ReplicaTest, DamagedReplicaHelpsElectNobodyUntilItIsRefilled) {
   EXPECT_TRUE(cluster.IsUp(third));
 }
 
+TEST(ReplicaTest, ReplicaThatLostItsVotesMakesTheGroupWaitForBothOthersAndNeverVotesTwice) {
+  TestCluster cluster;
+  ProduceBigs(&cluster, 0, 10);
+  AwaitConvergence(&cluster);
+  const int leader = cluster.Leader();
+  const int lost = OtherThan(leader);
+  const int third = 6 - leader - lost;
+  cluster.Crash(lost);
+  cluster.store(lost).LoseEverything();
+  cluster.Crash(third);
+  cluster.Start(lost, {1, 2, 3});
+  const auto append = cluster.Append(leader, BatchOf({"waits"}));
+  cluster.RunFor(10 * kSecond);
+  EXPECT_FALSE(append->has_value()) << "the third may follow a leader that the lost vote elected";
+  EXPECT_TRUE(cluster.partition(lost).replica().status().refilling);
+  cluster.Start(third);
+  ASSERT_TRUE(cluster.RunUntil([&] { return append->has_value(); }));
+  AwaitConvergence(&cluster);
+  cluster.RunFor(kSecond);
+  EXPECT_FALSE(cluster.partition(lost).replica().status().refilling);
+  const storage::GroupState state = cluster.store(lost).Load()->at(0);
+  EXPECT_FALSE(state.damaged);
+  EXPECT_EQ(state.hard_state.vote, NodeId(cluster.Leader()));
+  EXPECT_EQ(ReadAllFrom(&cluster, lost, 0).size(), (*append)->ok() ? 11u : 10u);
+}
+
 }  // namespace
 }  // namespace jangada::testing

@@ -96,6 +96,7 @@ void TestCluster::Start(int node, const std::vector<int>& founders) {
   CHECK(loaded.ok());
   storage::GroupState state;
   state.group = kGroup;
+  state.damaged = state.forgot_votes = slot.store->may_have_lost_groups();
   for (const storage::GroupState& group : *loaded) {
     if (group.group == kGroup) state = group;
   }

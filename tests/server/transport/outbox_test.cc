@@ -98,13 +98,14 @@ TEST(OutboxTest, CountsNoLessThanTheWireTakes) {
                             .payload = Bytes(std::string(1000, 'x'))});
   ExpectCounted(std::move(append));
   raft::AppendReply reply;
-  reply.accepted = reply.refill = true;
+  reply.accepted = true;
+  reply.loss = {kHuge, true};
   reply.match = reply.rejected = kHuge;
   reply.hint = {kHuge, kHuge};
   ExpectCounted(reply);
   ExpectCounted(raft::VoteRequest{.pre_vote = true, .transfer = true, .last = {kHuge, kHuge}});
-  ExpectCounted(raft::Heartbeat{.commit = kHuge, .read_id = kHuge});
-  ExpectCounted(raft::HeartbeatReply{.read_id = kHuge, .last = kHuge});
+  ExpectCounted(raft::Heartbeat{.commit = kHuge, .read_id = kHuge, .whole = kHuge});
+  ExpectCounted(raft::HeartbeatReply{.read_id = kHuge, .last = kHuge, .loss = {kHuge, true}});
   raft::InstallSnapshot install;
   install.meta.last = {kHuge, kHuge};
   install.meta.membership.index = kHuge;

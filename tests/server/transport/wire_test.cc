@@ -52,15 +52,18 @@ raft::AppendReply SomeReply() {
   reply.match = 5;
   reply.rejected = 17;
   reply.hint = {12, 3};
-  reply.refill = true;
+  reply.loss = {99, true};
   return reply;
 }
 
 /// One message of every kind, heartbeats between the others.
 std::vector<Outgoing> EveryKind() {
   std::vector<Outgoing> all;
-  const auto add = [&all](uint64_t group, raft::Term term, auto body) {
-    all.push_back({GroupId(group), MessageTo(2, term, std::move(body))});
+  using Body = decltype(raft::Message::body);
+  const auto add = [&all](uint64_t group, raft::Term term, Body body) {
+    Outgoing& next = all.emplace_back();
+    next.group = GroupId(group);
+    next.content.emplace<raft::Message>(MessageTo(2, term, std::move(body)));
   };
   add(1, 3, raft::VoteRequest{.pre_vote = true, .transfer = false, .last = {9, 2}});
   add(2, 4, raft::Heartbeat{.commit = 1, .read_id = 2});
@@ -68,10 +71,13 @@ std::vector<Outgoing> EveryKind() {
   add(4, 5, SomeAppend());
   add(5, 6, raft::HeartbeatReply{.read_id = 8, .last = 9});
   add(6, 6, SomeReply());
-  add(2, 7, raft::Heartbeat{.commit = 5, .read_id = 0});
+  add(2, 7, raft::Heartbeat{.commit = 5, .read_id = 0, .whole = 1ull << 63});
+  add(3, 7, raft::Heartbeat{.commit = 6, .read_id = 0});
   add(7, 7, SomeSnapshot());
   add(1ull << 63, std::numeric_limits<uint64_t>::max(), raft::TimeoutNow{});
-  add(5, 8, raft::HeartbeatReply{.read_id = 0, .last = 10});
+  add(5, 8, raft::HeartbeatReply{.read_id = 0, .last = 10, .loss = {7, true}});
+  add(6, 8, raft::HeartbeatReply{.read_id = 0, .last = 11, .loss = {8, false}});
+  add(7, 8, raft::HeartbeatReply{.read_id = 0, .last = 12});
   return all;
 }
 
@@ -99,11 +105,12 @@ std::string Show(const raft::Message& m) {
     }
   } else if (const auto* b = std::get_if<raft::AppendReply>(&m.body)) {
     out << "appended " << b->accepted << " " << b->match << " " << b->rejected << " " << b->hint
-        << b->refill;
+        << " " << b->loss.id << b->loss.forgot_votes;
   } else if (const auto* b = std::get_if<raft::Heartbeat>(&m.body)) {
-    out << "heartbeat " << b->commit << " " << b->read_id;
+    out << "heartbeat " << b->commit << " " << b->read_id << " " << b->whole;
   } else if (const auto* b = std::get_if<raft::HeartbeatReply>(&m.body)) {
-    out << "heartbeat reply " << b->read_id << " " << b->last;
+    out << "heartbeat reply " << b->read_id << " " << b->last << " " << b->loss.id
+        << b->loss.forgot_votes;
   } else if (const auto* b = std::get_if<raft::InstallSnapshot>(&m.body)) {
     out << "install " << b->meta.last << " " << b->meta.membership.index << " " << b->data.view();
     for (NodeId n : b->meta.membership.membership.voters) out << " v" << n;
@@ -187,7 +194,7 @@ TEST(WireTest, HeartbeatListsOfUnequalLengthAreDroppedAndTheRestKept) {
   frame.mutable_heartbeat_replies()->mutable_last()->Truncate(1);
   const wire::Incoming in = wire::DecodeFrame(kFrom, kTo, &frame);
   EXPECT_EQ(in.malformed, 2u);
-  EXPECT_EQ(in.messages.size(), EveryKind().size() - 4);
+  EXPECT_EQ(in.messages.size(), EveryKind().size() - 7);
 }
 
 TEST(WireTest, PulseComesThroughAndOneOfUnequalListsDoesNot) {
