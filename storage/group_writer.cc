@@ -119,11 +119,11 @@ Result<Stretch> GroupWriter::OpenStretchBefore(raft::Index index) const {
     open.bytes = 0;
     open.max_timestamp_ms = log_->start.max_timestamp_ms;
   }
-  const auto suspect =
-      reader.Visit(id_, *log_->View(), {open.first, index - 1}, [&open](const raft::Entry& entry) {
-        open.Add(entry, MaxTimestampMs(entry));
-        return true;
-      });
+  const auto add = [&open](const raft::Entry& entry) {
+    open.Add(entry, MaxTimestampMs(entry));
+    return true;
+  };
+  TRY_ASSIGN(const auto suspect, reader.Visit(id_, *log_->View(), {open.first, index - 1}, add));
   if (suspect) {
     return Error{ErrorCode::kDataCorrupt, "entry " + std::to_string(*suspect) + " is damaged"};
   }
@@ -236,7 +236,9 @@ void GroupWriter::MarkDamaged(bool forgot_votes) {
   Require(batch_->Put(db_.meta, MetaKey(id_, MetaTag::kDamaged), EncodeDamage(log_->forgot_votes)));
 }
 
-void GroupWriter::CutDamage(raft::Index first_bad) {
+Status GroupWriter::CutDamage(raft::Index first_bad) {
+  const Result<Stretch> open = OpenStretchBefore(first_bad);
+  if (!open.ok() && open.error().code == ErrorCode::kIoError) return open.error();
   MarkDamaged(/*forgot_votes=*/false);
   const bool folds =
       log_->first == 1 || (log_->checkpoint && log_->checkpoint->last.index < first_bad);
@@ -244,10 +246,9 @@ void GroupWriter::CutDamage(raft::Index first_bad) {
     log_->checkpoint.reset();
     Require(batch_->Delete(db_.meta, MetaKey(id_, MetaTag::kCheckpoint)));
   }
-  Result<Stretch> open = OpenStretchBefore(first_bad);
   if (folds && open.ok()) {
     TruncateFrom(first_bad, *open);
-    return;
+    return {};
   }
   // What is left ends before the checkpoint and does not begin at the start: it folds into nothing.
   EraseLog();
@@ -262,6 +263,7 @@ void GroupWriter::CutDamage(raft::Index first_bad) {
     Require(batch_->Delete(db_.meta, MetaKey(id_, MetaTag::kCheckpoint)));
   }
   PutLogStart();
+  return {};
 }
 
 }  // namespace jangada::storage

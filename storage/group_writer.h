@@ -28,8 +28,9 @@ class GroupWriter {
   Status Apply(const GroupWrite& write);
 
   /// Entry `first_bad` is damaged: marks the group and cuts the log there. Empties it where what is
-  /// left could not be folded, or where entries just before are damaged too.
-  void CutDamage(raft::Index first_bad);
+  /// left could not be folded, or where entries just before are damaged too. kIoError, with nothing
+  /// done: the disk did not give the entries just before.
+  Status CutDamage(raft::Index first_bad);
 
   /// `forgot_votes`: the hard state may have been lost, too. What was marked so stays so.
   void MarkDamaged(bool forgot_votes);

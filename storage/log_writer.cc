@@ -106,7 +106,7 @@ Status LogWriter::AddToBatch(const GroupWrite& write) {
     spdlog::error("a damaged entry was met group={} why=\"{}\"", write.group.value(),
                   applied.error().message);
     ++damage_found_;
-    writer.CutDamage(write.entries.front().index);
+    TRY(writer.CutDamage(write.entries.front().index));
     log.needs_reload = true;
   }
   if (!is_new) bytes_dropped_ += log.bytes_gone - gone_before;
@@ -199,15 +199,15 @@ Result<bool> LogWriter::ConfirmDamage(GroupId group, raft::Index index) {
   if (log.empty() || index < log.first || index > log.last.index) return false;
   const RocksReader reader(context_.db);
   const raft::Index before = std::max(log.first, index - 1);
-  const auto suspect =
-      reader.Visit(group, *log.View(), {before, index}, [](const raft::Entry&) { return true; });
+  const auto go_on = [](const raft::Entry&) { return true; };
+  TRY_ASSIGN(const auto suspect, reader.Visit(group, *log.View(), {before, index}, go_on));
   if (!suspect) return false;
   spdlog::error(
       "a damaged entry was found; the replica is cut there and refilled group={} index={}",
       group.value(), *suspect);
   ReachCrashPoint(kCrashBeforeCut);
   ++damage_found_;
-  GroupWriter(context_.db, &batch_, group, &log).CutDamage(*suspect);
+  TRY(GroupWriter(context_.db, &batch_, group, &log).CutDamage(*suspect));
   log.needs_reload = true;
   touched_.push_back(group);
   TRY(CommitBatch());

@@ -70,6 +70,7 @@ bool HasDirectIo(const std::string& path) {
 rocksdb::DBOptions DatabaseOptions(const RocksOptions& options, bool is_new,
                                    std::shared_ptr<std::atomic<bool>> manifest_grew) {
   rocksdb::DBOptions db;
+  if (options.env != nullptr) db.env = options.env;
   db.create_if_missing = is_new;
   db.create_missing_column_families = is_new;
   // All families are written out together, so that what recovery finds is one prefix of all writes.
@@ -121,13 +122,6 @@ std::vector<rocksdb::ColumnFamilyDescriptor> Families(const RocksOptions& option
           {"entries", entries},
           {"sparse", small},
           {"meta", small}};
-}
-
-/// Whether trying again later cannot help: files of the database are missing or say what they must
-/// not.
-bool IsDamage(const rocksdb::Status& status) {
-  return status.IsCorruption() || status.IsInvalidArgument() || status.IsNotFound() ||
-         status.IsPathNotFound() || status.IsNotSupported();
 }
 
 rocksdb::Status TryOpen(const RocksOptions& options, bool is_new, RocksDb* out) {
@@ -253,7 +247,7 @@ Result<RocksOpened> OpenRocksDb(const RocksOptions& options, bool is_new) {
   Status checked = status.ok() ? CheckFormat(&opened.db) : ToError(status, "open the store");
   if (checked.ok()) return opened;
   const bool damaged =
-      status.ok() ? checked.error().code == ErrorCode::kDataCorrupt : IsDamage(status);
+      status.ok() ? checked.error().code == ErrorCode::kDataCorrupt : !IsPassing(status);
   if (!damaged) return checked.error();
   { const RocksDb closed = std::move(opened.db); }
   return OpenNewInstead(options, checked.error().message);
@@ -267,6 +261,12 @@ void MarkSuspect(const std::string& path) {
 void ClearSuspect(const std::string& path) {
   std::error_code ignored;
   fs::remove(SuspectFile(path), ignored);
+}
+
+bool IsPassing(const rocksdb::Status& status) {
+  const bool damage = status.IsCorruption() || status.IsInvalidArgument() || status.IsNotFound() ||
+                      status.IsPathNotFound() || status.IsNotSupported();
+  return !status.ok() && !damage;
 }
 
 Error ToError(const rocksdb::Status& status, const std::string& doing) {

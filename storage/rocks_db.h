@@ -70,6 +70,11 @@ void MarkSuspect(const std::string& path);
 
 void ClearSuspect(const std::string& path);
 
+/// Whether the disk failed to answer a call, which says nothing about what is on it: to try again
+/// later, or after a restart, may help. Otherwise it succeeded or met damage: files that are
+/// missing or say what they must not.
+bool IsPassing(const rocksdb::Status& status);
+
 /// Our words for a failed call.
 Error ToError(const rocksdb::Status& status, const std::string& doing);
 

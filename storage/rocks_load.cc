@@ -23,9 +23,7 @@ Error RowsDamaged(GroupId group, const char* which) {
           std::string(which) + " of group " + std::to_string(group.value()) + " cannot be read"};
 }
 
-Error RowsDamaged(const rocksdb::Status& status) {
-  return ToError(status, "read the store's rows");
-}
+Error RowsUnread(const rocksdb::Status& status) { return ToError(status, "read the store's rows"); }
 
 /// Walks over the meta rows of one group, from where `row` stands to the first row of the next
 /// group.
@@ -74,7 +72,7 @@ Status LoadMeta(rocksdb::Iterator* row, GroupId group, GroupLog* log, GroupState
       default: return RowsDamaged(group, "a row");
     }
   }
-  if (!row->status().ok()) return RowsDamaged(row->status());
+  if (!row->status().ok()) return RowsUnread(row->status());
   if (!has_start) return RowsDamaged(group, "the log's start");
   return {};
 }
@@ -106,7 +104,7 @@ Result<std::optional<raft::Index>> LoadTail(const RocksDb& db, GroupId group, bo
                0,
                log->start.max_timestamp_ms};
   const auto sparse = LastRow(db, db.sparse, group);
-  if (!sparse->status().ok()) return RowsDamaged(sparse->status());
+  if (!sparse->status().ok()) return RowsUnread(sparse->status());
   if (IsOf(*sparse, group)) {
     const auto stretch = DecodeStretch(View(sparse->key()), View(sparse->value()));
     if (!stretch) return RowsDamaged(group, "a sparse row");
@@ -117,6 +115,8 @@ Result<std::optional<raft::Index>> LoadTail(const RocksDb& db, GroupId group, bo
   raft::Index last = log->first - 1;
   if (IsOf(*entry, group)) {
     last = IndexOfKey(View(entry->key()));
+  } else if (IsPassing(entry->status())) {
+    return RowsUnread(entry->status());
   } else if (!entry->status().ok()) {
     last = kUnknownLast;  // the last value is damaged; the walk below finds the first that is
   }
@@ -127,11 +127,11 @@ Result<std::optional<raft::Index>> LoadTail(const RocksDb& db, GroupId group, bo
   log->last = {last, log->terms.back().term};
   log->end_offset = log->open.end_offset;
   const raft::Index from = check_all ? log->first : std::max(log->open.first, log->first);
-  const auto suspect =
-      RocksReader(db).Visit(group, *log->View(), {from, last}, [log](const raft::Entry& held) {
-        if (held.index >= log->open.next) log->open.Add(held, MaxTimestampMs(held));
-        return true;
-      });
+  const auto add = [log](const raft::Entry& held) {
+    if (held.index >= log->open.next) log->open.Add(held, MaxTimestampMs(held));
+    return true;
+  };
+  TRY_ASSIGN(const auto suspect, RocksReader(db).Visit(group, *log->View(), {from, last}, add));
   log->end_offset = log->open.end_offset;
   return suspect;
 }
@@ -151,11 +151,11 @@ Result<LoadedLogs> LoadLogs(const RocksDb& db, bool check_all) {
     if (suspect) loaded.damage.emplace_back(group, *suspect);
     loaded.groups.emplace(group, std::move(log));
   }
-  if (!row->status().ok()) return RowsDamaged(row->status());
+  if (!row->status().ok()) return RowsUnread(row->status());
   std::string value;
   const rocksdb::Status lost =
       db.db->Get({}, db.meta, MetaKey(kStoreRows, MetaTag::kLostGroups), &value);
-  if (!lost.ok() && !lost.IsNotFound()) return RowsDamaged(lost);
+  if (!lost.ok() && !lost.IsNotFound()) return RowsUnread(lost);
   loaded.lost_groups = lost.ok();
   return loaded;
 }
@@ -166,7 +166,7 @@ Status RecordDamage(const RocksDb& db, LoadedLogs* loaded, bool lost_writes) {
     spdlog::error(
         "a damaged entry was found; the replica is cut there and refilled group={} index={}",
         group.value(), index);
-    GroupWriter(db, &batch, group, &loaded->groups.at(group)).CutDamage(index);
+    TRY(GroupWriter(db, &batch, group, &loaded->groups.at(group)).CutDamage(index));
   }
   if (lost_writes) {
     spdlog::error(

@@ -220,7 +220,7 @@ Entries RocksLogStore::Impl::ReadNow(GroupId group, const ReadLimits& limits,
   if (!view || limits.range.first < view->first || limits.range.first > view->last) {
     return NotHeld(group, limits.range.first);
   }
-  ReadEntries found = reader.Read(group, *view, limits);
+  TRY_ASSIGN(ReadEntries found, reader.Read(group, *view, limits));
   // Entries before a damaged one are sound; whoever asks for that one itself learns of it.
   if (found.entries.empty()) *suspect = found.suspect;
   return std::move(found.entries);
@@ -240,11 +240,12 @@ Entries RocksLogStore::Impl::ReadOffsetNow(GroupId group, int64_t offset, ReadLi
   if (!view || offset >= view->end_offset) return std::vector<raft::Entry>();
   TRY_ASSIGN(const raft::Index start, reader.StartForOffset(group, *view, offset));
   std::optional<raft::Entry> holder;
-  *suspect = reader.Visit(group, *view, {start, limits.range.last}, [&](raft::Entry entry) {
+  const auto is_before = [&](raft::Entry entry) {
     if (entry.base_offset + entry.record_count <= offset) return true;
     holder = std::move(entry);
     return false;
-  });
+  };
+  TRY_ASSIGN(*suspect, reader.Visit(group, *view, {start, limits.range.last}, is_before));
   if (!holder) {
     // An empty log whose checkpoint lies beyond the offset has trimmed it, too.
     if (view->last < view->first) return WasTrimmed(offset);
@@ -271,10 +272,11 @@ Result<OffsetAndTime> RocksLogStore::Impl::FindTimestampNow(GroupId group, int64
   Result<OffsetAndTime> found = OffsetAndTime{};
   if (!view) return found;
   TRY_ASSIGN(const raft::Index start, reader.StartForTimestamp(group, *view, timestamp_ms));
-  *suspect = reader.Visit(group, *view, {start, last}, [&](const raft::Entry& entry) {
+  const auto is_older = [&](const raft::Entry& entry) {
     found = FirstRecordAtOrAfter(entry, timestamp_ms);
     return found.ok() && found->offset < 0;
-  });
+  };
+  TRY_ASSIGN(*suspect, reader.Visit(group, *view, {start, last}, is_older));
   return found;
 }
 

@@ -13,6 +13,10 @@
 #include "storage/log_store.h"
 #include "storage/store_stats.h"
 
+namespace rocksdb {
+class Env;
+}
+
 namespace jangada::storage {
 
 struct RocksOptions {
@@ -24,6 +28,9 @@ struct RocksOptions {
       32 << 20;  // of entries in memory before they are written out a second time
   size_t block_cache_bytes = 16 << 20;
   int reader_threads = 2;
+  /// The files of the database; null: the machine's. A test puts one with faults there. Outlives
+  /// the store.
+  rocksdb::Env* env = nullptr;
 };
 
 class RocksLogStore final : public LogStore {

@@ -9,9 +9,10 @@ namespace {
 
 std::string_view View(const rocksdb::Slice& slice) { return {slice.data(), slice.size()}; }
 
-/// Sparse rows are few and small, and all of them stand in table files that also hold others: the
-/// store as a whole is in doubt.
-Error SparseDamaged(const RocksDb& db, GroupId group) {
+/// Why a walk over sparse rows ended early. They are few and small, and all of them stand in table
+/// files that also hold others: if one is damaged, the store as a whole is in doubt.
+Error SparseFailed(const RocksDb& db, GroupId group, const rocksdb::Iterator& row) {
+  if (IsPassing(row.status())) return ToError(row.status(), "read a sparse row");
   MarkSuspect(db.path);
   return {ErrorCode::kIoError, "a sparse row of group " + std::to_string(group.value()) +
                                    " is damaged; the store must be checked at the next start"};
@@ -27,38 +28,49 @@ GroupId NextGroup(GroupId group) { return GroupId(group.value() + 1); }
 
 }  // namespace
 
-std::optional<raft::Index> RocksReader::Visit(GroupId group, const GroupView& view,
-                                              raft::IndexRange range,
-                                              const std::function<bool(raft::Entry)>& visit) const {
+Result<std::optional<raft::Index>> RocksReader::Visit(
+    GroupId group, const GroupView& view, raft::IndexRange range,
+    const std::function<bool(raft::Entry)>& visit) const {
+  const std::optional<raft::Index> none;
   const raft::IndexRange held{std::max(range.first, view.first), std::min(range.last, view.last)};
-  if (held.empty()) return std::nullopt;
+  if (held.empty()) return none;
   const std::string end = EntryKey(group, held.last + 1);
   const rocksdb::Slice upper(end);
   const auto row = db_.Walk(db_.entries, &upper);
   row->Seek(EntryKey(group, held.first));
   std::optional<raft::Entry> before;
   for (raft::Index index = held.first; index <= held.last; ++index, row->Next()) {
-    if (!row->Valid() || IndexOfKey(View(row->key())) != index) return index;
+    const std::optional<raft::Index> suspect = index;
+    if (IsPassing(row->status())) {
+      return ToError(row->status(), "read entry " + std::to_string(index) + " of group " +
+                                        std::to_string(group.value()));
+    }
+    if (!row->Valid() || IndexOfKey(View(row->key())) != index) return suspect;
     Result<raft::Entry> entry = DecodeEntry(group, index, View(row->value()));
-    if (!entry.ok() || entry->term != view.TermOf(index)) return index;
-    if (before && !Joins(*before, *entry)) return index;
+    if (!entry.ok() || entry->term != view.TermOf(index)) return suspect;
+    if (before && !Joins(*before, *entry)) return suspect;
     before = *entry;
     if (!visit(*std::move(entry))) break;
   }
-  return std::nullopt;
+  return none;
 }
 
-ReadEntries RocksReader::Read(GroupId group, const GroupView& view,
-                              const ReadLimits& limits) const {
+Result<ReadEntries> RocksReader::Read(GroupId group, const GroupView& view,
+                                      const ReadLimits& limits) const {
   ReadEntries found;
   size_t bytes = 0;
-  found.suspect = Visit(group, view, limits.range, [&](raft::Entry entry) {
+  auto suspect = Visit(group, view, limits.range, [&](raft::Entry entry) {
     if (limits.records_only && entry.type != raft::EntryType::kRecords) return true;
     bytes += entry.size();
     if (!found.entries.empty() && bytes > limits.max_bytes) return false;
     found.entries.push_back(std::move(entry));
     return bytes < limits.max_bytes;
   });
+  if (suspect.ok()) {
+    found.suspect = *suspect;
+  } else if (found.entries.empty()) {
+    return suspect.error();
+  }
   return found;
 }
 
@@ -76,7 +88,7 @@ Result<RocksReader::Border> RocksReader::Find(
   // Halving by offset; stretches that share one (entries without records) are walked.
   row->SeekForPrev(SparseKey(group, std::numeric_limits<int64_t>::max(), kLastIndex));
   const std::optional<Stretch> last = here();
-  if (!row->status().ok()) return SparseDamaged(db_, group);
+  if (!row->status().ok()) return SparseFailed(db_, group, *row);
   if (!last || !wanted(*last)) return Border{last, std::nullopt};
   int64_t low = 0;
   int64_t high = last->base_offset;
@@ -84,7 +96,7 @@ Result<RocksReader::Border> RocksReader::Find(
     const int64_t middle = low + (high - low) / 2;
     row->SeekForPrev(SparseKey(group, middle, kLastIndex));
     const std::optional<Stretch> stretch = here();
-    if (!row->status().ok()) return SparseDamaged(db_, group);
+    if (!row->status().ok()) return SparseFailed(db_, group, *row);
     if (stretch && wanted(*stretch)) {
       high = stretch->base_offset;
       if (high == low) break;
@@ -95,12 +107,12 @@ Result<RocksReader::Border> RocksReader::Find(
   Border border;
   for (row->Seek(SparseKey(group, low, 0));; row->Next()) {
     border.after = here();
-    if (!border.after) return SparseDamaged(db_, group);
+    if (!border.after) return SparseFailed(db_, group, *row);
     if (wanted(*border.after)) break;
   }
   row->Prev();
   border.before = here();
-  if (!row->status().ok()) return SparseDamaged(db_, group);
+  if (!row->status().ok()) return SparseFailed(db_, group, *row);
   return border;
 }
 
@@ -132,12 +144,12 @@ Result<std::vector<SparseRow>> RocksReader::Sparse(GroupId group, const GroupVie
   std::vector<SparseRow> rows;
   for (row->Seek(GroupKey(group)); row->Valid(); row->Next()) {
     const auto stretch = DecodeStretch(View(row->key()), View(row->value()));
-    if (!stretch) return SparseDamaged(db_, group);
+    if (!stretch) return SparseFailed(db_, group, *row);
     if (stretch->next > view.first && stretch->next <= view.open.first) {
       rows.push_back(stretch->row());
     }
   }
-  if (!row->status().ok()) return SparseDamaged(db_, group);
+  if (!row->status().ok()) return SparseFailed(db_, group, *row);
   if (!view.open.empty()) rows.push_back(view.open.row());
   return rows;
 }

@@ -30,11 +30,14 @@ class RocksReader {
  public:
   explicit RocksReader(const RocksDb& db) : db_(db) {}
 
-  /// Entries of the range that the view holds, up to the limits but at least one.
-  ReadEntries Read(GroupId group, const GroupView& view, const ReadLimits& limits) const;
-  /// Calls `visit` for entry after entry until it says false. The first suspect ends the walk.
-  std::optional<raft::Index> Visit(GroupId group, const GroupView& view, raft::IndexRange range,
-                                   const std::function<bool(raft::Entry)>& visit) const;
+  /// Entries of the range that the view holds, up to the limits but at least one. kIoError: the
+  /// disk did not give the first one, which says nothing about it.
+  Result<ReadEntries> Read(GroupId group, const GroupView& view, const ReadLimits& limits) const;
+  /// Calls `visit` for entry after entry until it says false. The first suspect ends the walk, and
+  /// so does an error of the disk (kIoError), which makes nothing suspect: it may pass.
+  Result<std::optional<raft::Index>> Visit(GroupId group, const GroupView& view,
+                                           raft::IndexRange range,
+                                           const std::function<bool(raft::Entry)>& visit) const;
 
   /// The index where a search for `offset` starts: at or before the entry that holds it.
   Result<raft::Index> StartForOffset(GroupId group, const GroupView& view, int64_t offset) const;

@@ -160,8 +160,8 @@ void Replica::Impl::CarryOutReplicate(const raft::Replicate& order) {
   log.FromStore(range, order.max_bytes,
                 InSession([this, order](Result<std::vector<raft::Entry>> read) {
                   if (phase != Phase::kRunning) return;
-                  if (!read.ok() && read.error().code == ErrorCode::kDataCorrupt) {
-                    return OnDamaged(read.error());
+                  if (!read.ok() && read.error().code != ErrorCode::kNotFound) {
+                    return OnStoreError(read.error());
                   }
                   Touch();
                   // In its own term a leader's log only grows, so what was read is what was

@@ -215,20 +215,6 @@ TEST(RocksDamage, AGroupMadeAfterALossIsDamagedUntilTheNodeSaysAllAreBack) {
   EXPECT_TRUE(fs::exists(folder.path() / "store/db.damaged-1")) << "kept for a person to look at";
 }
 
-/// Flips a bit in the value of one entry, found by its payload.
-void FlipInEntry(const fs::path& folder, const raft::Entry& entry) {
-  const std::string needle(entry.payload.view().substr(61));
-  for (const fs::path& file : FilesUnder(folder)) {
-    if (file.extension() != ".blob" && file.extension() != ".sst") continue;
-    std::ifstream in(file, std::ios::binary);
-    const std::string all((std::istreambuf_iterator<char>(in)), {});
-    if (const size_t at = all.find(needle); at != std::string::npos) {
-      return FlipBit(file, (at + needle.size() / 2) * 8);
-    }
-  }
-  FAIL() << "the entry is in no file";
-}
-
 class DamagedEntry : public ::testing::Test {
  protected:
   static constexpr GroupId kGroup{7};

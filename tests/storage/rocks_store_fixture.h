@@ -78,4 +78,18 @@ inline void FlipBit(const std::filesystem::path& path, uint64_t bit) {
   file.put(static_cast<char>(byte ^ (1 << (bit % 8))));
 }
 
+/// Flips a bit in the value of one entry, found by its payload.
+inline void FlipInEntry(const std::filesystem::path& folder, const raft::Entry& entry) {
+  const std::string needle(entry.payload.view().substr(61));
+  for (const std::filesystem::path& file : FilesUnder(folder)) {
+    if (file.extension() != ".blob" && file.extension() != ".sst") continue;
+    std::ifstream in(file, std::ios::binary);
+    const std::string all((std::istreambuf_iterator<char>(in)), {});
+    if (const size_t at = all.find(needle); at != std::string::npos) {
+      return FlipBit(file, (at + needle.size() / 2) * 8);
+    }
+  }
+  FAIL() << "the entry is in no file";
+}
+
 }  // namespace jangada::storage
