@@ -48,10 +48,15 @@ int64_t DiskSpace::min_free_bytes(int64_t total) const {
 LogStore::Usage DiskSpace::usage() const {
   if (NowMs() - refreshed_ms_ >= kRefreshMs) Refresh();
   const int64_t total = total_;
-  return {free_, total, free_ >= min_free_bytes(total)};
+  const int64_t free = free_;
+  const int64_t wanted = min_free_bytes(total);
+  return {.disk_free_bytes = free,
+          .disk_total_bytes = total,
+          .accepts_produce = free >= wanted,
+          .accepts_records = free >= wanted / 8 * 3};
 }
 
-bool DiskSpace::AdmitsEntries(size_t bytes) const {
+bool DiskSpace::AdmitsRecords(size_t bytes) const {
   Refresh();
   const int64_t reserve = min_free_bytes(total_) / kReserveDivisor;
   return free_ >= reserve + kCopies * static_cast<int64_t>(bytes);

@@ -1,7 +1,9 @@
-// DiskSpace: how much room the disk of a folder has, and what that allows. Two limits: below
+// DiskSpace: how much room the disk of a folder has, and what that allows. Three limits: below
 // min_free_bytes no client may add records (the node still votes, replicates, trims and serves);
-// below a quarter of that no entry is written at all, so that RocksDB never meets a full disk,
-// after which nothing would be known. Any thread.
+// below three eighths of that it takes no records from other leaders either; below a quarter none
+// are written at all, so that RocksDB never meets a full disk, after which nothing would be known.
+// What a group lives by (terms, votes, entries without records, checkpoints) is always written: it
+// is small, and it is how room is made. Any thread.
 #pragma once
 
 #include <atomic>
@@ -19,8 +21,8 @@ class DiskSpace {
 
   /// Asks the file system at most once a second.
   LogStore::Usage usage() const;
-  /// Asks now: may `bytes` of entries be written?
-  bool AdmitsEntries(size_t bytes) const;
+  /// Asks now: may `bytes` of records be written?
+  bool AdmitsRecords(size_t bytes) const;
 
  private:
   void Refresh() const;

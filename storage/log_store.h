@@ -119,7 +119,7 @@ class LogStore {
   /// Atomic and synced before `done`. Writes of many groups and shards are merged into one sync.
   /// An error is final: nothing is known of the disk any more and the node must stop (kIoError),
   /// except two, after which nothing of this write was kept: kDiskFull (later writes may succeed;
-  /// writes without entries or checkpoints of a leader are never refused so), and kDataCorrupt (the
+  /// writes without records are never refused so), and kDataCorrupt (the
   /// group was found damaged: restart its replica from Reload). Every entry's base_offset is
   /// assigned.
   virtual void Persist(GroupWrite write, Executor& reply_to, Callback<Status> done) = 0;
@@ -149,6 +149,9 @@ class LogStore {
     int64_t disk_free_bytes = 0;
     int64_t disk_total_bytes = 0;
     bool accepts_produce = true;  // false below storage.min_free_bytes
+    /// False a good deal below that: what a leader elsewhere sends is better not even taken, for
+    /// the store would soon refuse it, and what a group must keep in order waits behind it.
+    bool accepts_records = true;
   };
   /// Any thread; refreshed about once a second.
   virtual Usage usage() const = 0;

@@ -13,9 +13,11 @@ namespace {
 /// One sync carries at most about this much: a longer one would make everyone wait for the slowest.
 constexpr size_t kMaxBatchBytes = 16 << 20;
 
-size_t EntryBytes(const GroupWrite& write) {
+size_t RecordBytes(const GroupWrite& write) {
   size_t bytes = 0;
-  for (const raft::Entry& entry : write.entries) bytes += entry.size();
+  for (const raft::Entry& entry : write.entries) {
+    if (entry.type == raft::EntryType::kRecords) bytes += entry.size();
+  }
   return bytes;
 }
 
@@ -71,11 +73,11 @@ void LogWriter::Take(Write item) {
 }
 
 Status LogWriter::AddToBatch(const GroupWrite& write) {
-  const size_t entry_bytes = EntryBytes(write);
-  if ((entry_bytes > 0 || write.install) && !context_.space.AdmitsEntries(entry_bytes)) {
+  const size_t record_bytes = RecordBytes(write);
+  if (record_bytes > 0 && !context_.space.AdmitsRecords(record_bytes)) {
     ++refused_writes_;
     return Error{ErrorCode::kDiskFull,
-                 "the disk has no room for more entries; free some space or shorten retention"};
+                 "the disk has no room for more records; free some space or shorten retention"};
   }
   const auto known = groups_.find(write.group);
   if (known != groups_.end() && known->second.needs_reload && !write.erase) {

@@ -73,7 +73,10 @@ Status MemLogStore::Apply(GroupWrite& write) {
     if (error.code != ErrorCode::kDiskFull) failed_ = error;
     return error;
   }
-  if (full_ && (!write.entries.empty() || write.install)) {
+  const auto holds_records = [](const raft::Entry& entry) {
+    return entry.type == raft::EntryType::kRecords;
+  };
+  if (full_ && std::any_of(write.entries.begin(), write.entries.end(), holds_records)) {
     return Error{ErrorCode::kDiskFull, "the disk is full; free some space"};
   }
   const auto held = groups_.find(write.group);
@@ -282,7 +285,7 @@ void MemLogStore::ReadCheckpoint(GroupId id, Executor& reply_to,
 
 LogStore::Usage MemLogStore::usage() const {
   constexpr int64_t kSize = int64_t{1} << 40;
-  return {full_ ? 0 : kSize, kSize, !full_};
+  return {full_ ? 0 : kSize, kSize, !full_, !full_};
 }
 
 }  // namespace jangada::storage

@@ -48,7 +48,7 @@ class MemLogStore final : public LogStore {
   void LoseEverything();
   /// The next write fails with `error`. kDiskFull passes; after any other every write fails.
   void FailNextSync(Error error) { next_failure_ = std::move(error); }
-  /// While full, writes with entries answer kDiskFull and usage() refuses produce.
+  /// While full, writes with records answer kDiskFull and usage() refuses produce.
   void SetFull(bool full) { full_ = full; }
 
  private:

@@ -1,5 +1,6 @@
 #include "server/partition/message_check.h"
 
+#include <algorithm>
 #include <limits>
 #include <string>
 #include <utility>
@@ -64,6 +65,14 @@ Status CheckMessage(const raft::Message& message) {
     TRY(OpenSnapshot(install->meta, install->data));
   }
   return Status();
+}
+
+bool BringsRecords(const raft::Message& message) {
+  const auto* append = std::get_if<raft::AppendRequest>(&message.body);
+  return append != nullptr &&
+         std::any_of(append->entries.begin(), append->entries.end(), [](const raft::Entry& entry) {
+           return entry.type == raft::EntryType::kRecords;
+         });
 }
 
 }  // namespace jangada::server

@@ -13,6 +13,9 @@ namespace jangada::server {
 /// kInvalidArgument or kDataCorrupt with what is wrong.
 Status CheckMessage(const raft::Message& message);
 
+/// Whether records come with it, for which there may be no room.
+bool BringsRecords(const raft::Message& message);
+
 /// A checkpoint as it travels between nodes, opened.
 struct OpenedCheckpoint {
   storage::Checkpoint checkpoint;

@@ -279,14 +279,14 @@ void Replica::Stop(Callback<> done) {
   const bool may_checkpoint = impl_->MayCheckpoint() && impl_->folded.unfolded_bytes > 0;
   impl_->StopWork();
   if (may_checkpoint) impl_->WriteCheckpoint(std::nullopt);
-  if (impl_->writes.stuck()) impl_->writes.Reset();
+  if (impl_->writes.failed()) impl_->writes.Reset();
   impl_->writes.WhenIdle(impl_->InSession(std::move(done)));
 }
 
 void Replica::Remove(Callback<Status> done) {
   CHECK(impl_->phase != Impl::Phase::kNew);
   impl_->StopWork();
-  if (impl_->writes.stuck()) impl_->writes.Reset();
+  if (impl_->writes.failed()) impl_->writes.Reset();
   storage::GroupWrite write;
   write.erase = true;
   impl_->writes.Push(std::move(write),
@@ -303,6 +303,9 @@ void Replica::Step(raft::Message message) {
                  impl_->options.group.value(), message.from.value(), sane.error().message);
     return;
   }
+  // As if the network had lost it: its sender tries again, and no vote has to wait behind records
+  // that the store refuses.
+  if (BringsRecords(message) && !impl_->context.store.usage().accepts_records) return;
   impl_->Touch();
   impl_->raft->Step(std::move(message));
   // Answers to an idle leader's heartbeats change nothing: no turn for the thousands of them.

@@ -103,19 +103,34 @@ void Replica::Impl::OnStoreError(const Error& error) {
     return;
   }
   if (error.code == ErrorCode::kDataCorrupt) return OnDamaged(error);
+  if (error.code == ErrorCode::kDiskFull) return OnNoRoom(error);
   spdlog::error("the store failed group={} reason=\"{}\"", options.group.value(), error.message);
   StopWork();
   observer.OnFatal(options.group, error);
 }
 
 /// The store found a damaged entry, cut the log before it and takes no write until the group is
-/// loaded again. The machine stays: what it has applied was committed.
+/// loaded again.
 void Replica::Impl::OnDamaged(const Error& error) {
   if (phase != Phase::kRunning) return;
   spdlog::error(
       "log is damaged; this replica stops voting and is refilled from its peers group={} "
       "reason=\"{}\"",
       options.group.value(), error.message);
+  StartAgain(error);
+}
+
+/// Records that this replica had taken, but nobody was told of, are not written. It forgets them,
+/// as a crash would have done: terms and votes must not wait behind them until there is room.
+void Replica::Impl::OnNoRoom(const Error& error) {
+  if (phase != Phase::kRunning) return;
+  spdlog::warn("no room for records; this replica starts again without them group={} reason=\"{}\"",
+               options.group.value(), error.message);
+  StartAgain(error);
+}
+
+/// With what the store holds. The machine stays: what it has applied was committed.
+void Replica::Impl::StartAgain(const Error& error) {
   const bool led = role.role == raft::Role::kLeader;
   phase = Phase::kReloading;
   session = std::make_shared<bool>(true);
@@ -135,12 +150,15 @@ void Replica::Impl::OnDamaged(const Error& error) {
   EndCheckpoint(error);
   for (auto& [index, done] : std::exchange(until_synced, {})) done();
   context.store.Reload(options.group, context.executor,
-                       InSession([this](const Result<storage::GroupState>& state) {
-                         if (phase == Phase::kReloading) Reopen(state);
+                       InSession([this](Result<storage::GroupState> state) {
+                         if (phase == Phase::kReloading) Reopen(std::move(state));
                        }));
 }
 
-void Replica::Impl::Reopen(const Result<storage::GroupState>& state) {
+void Replica::Impl::Reopen(Result<storage::GroupState> state) {
+  if (!state.ok() && state.error().code == ErrorCode::kNotFound) {
+    state = storage::GroupState{.group = options.group};  // its very first write was refused
+  }
   if (!state.ok()) return OnStoreError(Error{ErrorCode::kIoError, state.error().message});
   // Where the log must be replayed from its beginning, the voters that the group began with may be
   // nowhere else than in what this replica still remembers.

@@ -95,7 +95,9 @@ struct Replica::Impl final : PulseMember {
   void EndCheckpoint(const Status& status);
   void OnStoreError(const Error& error);
   void OnDamaged(const Error& error);
-  void Reopen(const Result<storage::GroupState>& state);
+  void OnNoRoom(const Error& error);
+  void StartAgain(const Error& error);
+  void Reopen(Result<storage::GroupState> state);
 
   /// A completion that is dropped if the replica was destroyed, or started again in place, since.
   template <class F>

@@ -12,8 +12,6 @@ WriteQueue::WriteQueue(GroupId group, Executor& executor, storage::LogStore& sto
                        Callback<const Error&> on_error)
     : group_(group), executor_(executor), store_(store), on_error_(std::move(on_error)) {}
 
-WriteQueue::~WriteQueue() { executor_.Cancel(retry_); }
-
 void WriteQueue::Push(storage::GroupWrite write, Callback<> done) {
   write.group = group_;
   Item item{std::move(write), {}};
@@ -24,8 +22,6 @@ void WriteQueue::Push(storage::GroupWrite write, Callback<> done) {
 
 void WriteQueue::Reset() {
   alive_ = std::make_shared<bool>(true);
-  executor_.Cancel(retry_);
-  retry_ = 0;
   queue_.clear();
   in_flight_ = false;
   failed_ = false;
@@ -69,7 +65,7 @@ void WriteQueue::Merge(Item* first, Item second) {
 }
 
 void WriteQueue::Submit() {
-  if (in_flight_ || failed_ || retry_ != 0 || queue_.empty()) return;
+  if (in_flight_ || failed_ || queue_.empty()) return;
   while (queue_.size() > 1 && MayMerge(queue_[0], queue_[1])) {
     Item second = std::move(queue_[1]);
     queue_.erase(queue_.begin() + 1);
@@ -85,19 +81,15 @@ void WriteQueue::Submit() {
 void WriteQueue::OnDone(const Status& status) {
   in_flight_ = false;
   if (!status.ok() && status.error().code == ErrorCode::kDiskFull) {
-    retry_ = executor_.After(retry_us_, [this] {
-      retry_ = 0;
-      Submit();
-    });
-    retry_us_ = std::min(retry_us_ * 2, kLastRetryUs);
-    return;
+    // Only an erasure builds on nothing that went before.
+    while (!queue_.empty() && !queue_.front().write.erase) queue_.pop_front();
+    if (!queue_.empty()) return Submit();
   }
   if (!status.ok()) {
     failed_ = true;
     on_error_(status.error());
     return;
   }
-  retry_us_ = kFirstRetryUs;
   Item item = std::move(queue_.front());
   queue_.pop_front();
   Submit();  // first: the next write waits for nobody

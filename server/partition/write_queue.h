@@ -1,6 +1,6 @@
 // WriteQueue: the writes of one group on their way to the store, in order. One is in flight at a
-// time and what gathers behind it leaves as one, so that a write that is refused because the disk
-// is full can be tried again before anything that builds on it. On the group's shard.
+// time and what gathers behind it leaves as one, so that nothing is written that builds on a write
+// which the store refused. On the group's shard.
 #pragma once
 
 #include <cstdint>
@@ -16,10 +16,9 @@ namespace jangada::server {
 
 class WriteQueue {
  public:
-  /// `on_error`: a write failed with anything but kDiskFull. Nothing more is written until Reset.
+  /// `on_error`: a write failed. Nothing more is written until Reset.
   WriteQueue(GroupId group, Executor& executor, storage::LogStore& store,
              Callback<const Error&> on_error);
-  ~WriteQueue();
 
   /// `done` (optional) once `write` and all before it are synced. Its `group` is filled in here.
   void Push(storage::GroupWrite write, Callback<> done);
@@ -29,8 +28,7 @@ class WriteQueue {
   bool idle() const { return queue_.empty() && !in_flight_; }
   /// Runs `done` once nothing is queued or in flight.
   void WhenIdle(Callback<> done);
-  /// Nothing moves: the oldest write waits for room on the disk, or failed.
-  bool stuck() const { return retry_ != 0 || failed_; }
+  bool failed() const { return failed_; }
 
  private:
   struct Item {
@@ -38,8 +36,6 @@ class WriteQueue {
     std::vector<Callback<>> done;
   };
 
-  static constexpr int64_t kFirstRetryUs = 100'000;
-  static constexpr int64_t kLastRetryUs = 2'000'000;
   static constexpr size_t kMaxMergedBytes = 8 << 20;
 
   static bool MayMerge(const Item& first, const Item& second);
@@ -54,13 +50,11 @@ class WriteQueue {
   storage::LogStore& store_;
   Callback<const Error&> on_error_;
 
-  // 1. The front of queue_ is what is in flight, or what waits for room.
+  // 1. The front of queue_ is what is in flight.
   // 2. failed_ implies that nothing is in flight.
   std::deque<Item> queue_;
   bool in_flight_ = false;
   bool failed_ = false;
-  int64_t retry_us_ = kFirstRetryUs;
-  Executor::TimerId retry_ = 0;
   std::vector<Callback<>> when_idle_;
   std::shared_ptr<bool> alive_ = std::make_shared<bool>(true);  // a new one with each Reset
 };

@@ -5,6 +5,7 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <array>
 #include <filesystem>
 #include <fstream>
 #include <future>
@@ -13,6 +14,7 @@
 
 #include "tests/integration/load.h"
 #include "tests/integration/test_cluster.h"
+#include "tests/own_file_system.h"
 #include "tests/server/http/raw_client.h"
 #include "tests/server/metrics/strict_parser.h"
 
@@ -193,6 +195,21 @@ class Ballast {
   bool taken_ = false;
 };
 
+/// What a record that nobody waits long for gets: "" when it is acknowledged.
+std::string ProduceOne(Load& load) {
+  client::ProducerOptions options;
+  options.delivery_timeout_ms = 1'000;
+  client::Producer producer(load.client(), options);
+  std::promise<std::string> outcome;
+  storage::Record record;
+  record.key = "other";
+  record.value = "probe-0";
+  producer.Send(load.topic(), std::move(record), [&outcome](Result<client::Delivery> delivery) {
+    outcome.set_value(delivery.ok() ? "" : delivery.error().message);
+  });
+  return outcome.get_future().get();
+}
+
 TEST(DiskTest, FullDiskRefusesProduceServesReadsAndRecovers) {
   constexpr int64_t kGiB = 1 << 30;
   const auto space = std::filesystem::space(std::filesystem::temp_directory_path());
@@ -206,22 +223,8 @@ TEST(DiskTest, FullDiskRefusesProduceServesReadsAndRecovers) {
 
   Ballast ballast(cluster.data_dir(1) + ".ballast", 5 * kGiB);
   ASSERT_TRUE(ballast.taken());
-  // What a record that nobody waits long for gets: "" when it is acknowledged.
-  const auto produce_one = [&load] {
-    client::ProducerOptions options;
-    options.delivery_timeout_ms = 1'000;
-    client::Producer producer(load.client(), options);
-    std::promise<std::string> outcome;
-    storage::Record record;
-    record.key = "other";
-    record.value = "probe-0";
-    producer.Send("t", std::move(record), [&outcome](Result<client::Delivery> delivery) {
-      outcome.set_value(delivery.ok() ? "" : delivery.error().message);
-    });
-    return outcome.get_future().get();
-  };
   std::string said;
-  const auto refused = [&] { return !(said = produce_one()).empty(); };
+  const auto refused = [&] { return !(said = ProduceOne(load)).empty(); };
   EXPECT_TRUE(Eventually(refused));
   EXPECT_THAT(said, HasSubstr("space")) << "the error says what is wrong";
   EXPECT_TRUE(Eventually([&] {
@@ -238,6 +241,39 @@ TEST(DiskTest, FullDiskRefusesProduceServesReadsAndRecovers) {
   EXPECT_EQ(load.acknowledged(), before + 100);
   EXPECT_TRUE(
       Eventually([&] { return cluster.Log(1).find("produce is accepted") != std::string::npos; }));
+}
+
+TEST(DiskTest, DisksThatAreFilledToTheLastBlockLoseNothingAndRecover) {
+  std::array<OwnFileSystem, 3> disks{OwnFileSystem(384), OwnFileSystem(384), OwnFileSystem(384)};
+  for (const OwnFileSystem& disk : disks) {
+    SKIP_WITHOUT_OWN_FILE_SYSTEM(disk);
+  }
+  TestCluster cluster(3);
+  const auto start = [&](int node) {
+    cluster.Start(node, {"data_dir=" + (disks[node - 1].path() / "data").string()});
+  };
+  for (const int node : cluster.nodes()) start(node);
+  ASSERT_TRUE(cluster.WaitServing(cluster.nodes()));
+  Load load(cluster, "t", 3, 3);
+  ASSERT_TRUE(load.Produce(300));
+
+  load.Run();
+  for (OwnFileSystem& disk : disks) disk.FillTo(0);
+  EXPECT_TRUE(Eventually([&] { return !ProduceOne(load).empty(); })) << "records are refused";
+  for (OwnFileSystem& disk : disks) disk.FreeAgain();
+
+  // A node that met the full disk in the middle of a write has stopped with a word about it.
+  for (const int node : cluster.nodes()) {
+    if (cluster.Runs(node)) continue;
+    EXPECT_THAT(cluster.Log(node), HasSubstr("No space left on device"));
+    start(node);
+  }
+  ASSERT_TRUE(cluster.WaitServing(cluster.nodes()));
+  EXPECT_TRUE(Eventually([&] { return ProduceOne(load).empty(); })) << "and taken again";
+  EXPECT_TRUE(load.Stop());
+  EXPECT_TRUE(load.Produce(100));
+  EXPECT_TRUE(Eventually([&] { return FullyReplicated(load.client(), "t", 3); }));
+  EXPECT_EQ(load.Judge(load.client()), "");
 }
 
 }  // namespace

@@ -3,9 +3,7 @@
 // be. The store that crashes runs in a child process: this program again, with --crash-child.
 #include <fcntl.h>
 #include <gtest/gtest.h>
-#include <linux/types.h>
 #include <signal.h>
-#include <sys/ioctl.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -16,6 +14,7 @@
 #include <string_view>
 
 #include "storage/crash_points.h"
+#include "tests/own_file_system.h"
 #include "tests/storage/rocks_store_fixture.h"
 
 namespace jangada::storage {
@@ -263,55 +262,6 @@ TEST(RocksCrash, ALossFoundJustBeforeACrashIsFoundAgain) {
   for (const GroupState& state : states) EXPECT_TRUE(state.damaged);
 }
 
-// ---- a file system of our own ----
-
-/// A small ext4 in a file, mounted; unmounted and removed at the end.
-class OwnFileSystem {
- public:
-  explicit OwnFileSystem(int mib) {
-    image_ = folder_.path() / "image";
-    mount_ = folder_.path() / "mnt";
-    fs::create_directory(mount_);
-    made_ = Shell("truncate -s " + std::to_string(mib) + "M " + image_.string()) &&
-            Shell("mkfs.ext4 -q -m 0 " + image_.string()) && Mount();
-  }
-  ~OwnFileSystem() {
-    if (mounted_) Unmount();
-  }
-  bool made() const { return made_; }
-  const fs::path& path() const { return mount_; }
-
-  bool Mount() {
-    return mounted_ = Shell("mount -o loop " + image_.string() + " " + mount_.string());
-  }
-  bool Unmount() {
-    mounted_ = false;
-    return Shell("umount " + mount_.string());
-  }
-  /// The power goes: nothing that is not on the disk by now will be, and every later call fails.
-  void Shutdown() {
-    constexpr __u32 kNoFlush = 2;  // EXT4_GOING_FLAGS_NOLOGFLUSH
-    const int folder = ::open(mount_.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    ASSERT_GE(folder, 0);
-    EXPECT_EQ(::ioctl(folder, _IOR('X', 125, __u32), &kNoFlush), 0) << std::strerror(errno);
-    ::close(folder);
-  }
-
- private:
-  static bool Shell(const std::string& command) {
-    return std::system((command + " >/dev/null 2>&1").c_str()) == 0;
-  }
-  TempFolder folder_;
-  fs::path image_;
-  fs::path mount_;
-  bool made_ = false;
-  bool mounted_ = false;
-};
-
-#define SKIP_WITHOUT_OWN_FILE_SYSTEM(disk)                                     \
-  if (::geteuid() != 0) GTEST_SKIP() << "needs root: it mounts a file system"; \
-  if (!(disk).made()) GTEST_SKIP() << "needs loop devices: none can be mounted here"
-
 TEST(RocksPowerLoss, KeepsWhatWasAcknowledged) {
   OwnFileSystem disk(192);
   SKIP_WITHOUT_OWN_FILE_SYSTEM(disk);
@@ -345,7 +295,7 @@ TEST(RocksPowerLoss, AFailedSyncIsFinal) {
   ExpectAllAcked(disk.path(), acked);
 }
 
-TEST(RocksFullDisk, RefusesEntriesOnlyAndTakesThemAgainWhenSpaceReturns) {
+TEST(RocksFullDisk, RefusesRecordsOnlyAndTakesThemAgainWhenSpaceReturns) {
   OwnFileSystem disk(96);
   SKIP_WITHOUT_OWN_FILE_SYSTEM(disk);
   RocksOptions options = SmallOptions(disk.path());
@@ -353,20 +303,15 @@ TEST(RocksFullDisk, RefusesEntriesOnlyAndTakesThemAgainWhenSpaceReturns) {
   RunningStore running(options);
   ASSERT_TRUE(running.call().Persist(WriteOf(GroupId(1), 1)).ok());
 
-  // Someone else fills the disk.
-  const std::string hog = disk.path() / "hog";
-  const int file = ::open(hog.c_str(), O_WRONLY | O_CREAT | O_CLOEXEC, 0644);
-  const auto room = static_cast<off_t>(fs::space(disk.path()).available) - (5 << 20);
-  ASSERT_EQ(::posix_fallocate(file, 0, room), 0);
-  ::close(file);
-
+  disk.FillTo(5 << 20);
   EXPECT_EQ(running.call().Persist(WriteOf(GroupId(1), 2)).error().code, ErrorCode::kDiskFull);
   GroupWrite vote{GroupId(1)};
   vote.hard_state = raft::HardState{9, NodeId(3)};
   EXPECT_TRUE(running.call().Persist(std::move(vote)).ok());
+  EXPECT_TRUE(running.call().Append(GroupId(2), {MakeNoop(1, 9, 0)}).ok());
   EXPECT_EQ(running.call().Read(GroupId(1), {1, 1})->size(), 1U);
 
-  fs::remove(hog);
+  disk.FreeAgain();
   EXPECT_TRUE(running.call().Persist(WriteOf(GroupId(1), 2)).ok());
   EXPECT_EQ(*running.call().Read(GroupId(1), {2, 2}), std::vector{EntryAt(2)});
 }

@@ -349,6 +349,50 @@ TEST(PartitionTest, FollowerWithAFullDiskHoldsUpNobodyAndCatchesUp) {
   AwaitConvergence(&cluster);
 }
 
+TEST(PartitionTest, FollowerWithAFullDiskStillVotesForALeader) {
+  TestCluster cluster;
+  ProduceNumbers(&cluster, 0, 3);
+  AwaitConvergence(&cluster);
+  const int leader = cluster.Leader();
+  const int full = leader % 3 + 1;
+  cluster.store(full).SetFull(true);
+  ProduceNumbers(&cluster, 3, 20);
+  cluster.Crash(leader);
+  const auto other_leads = [&] {
+    return cluster.partition(6 - leader - full).replica().status().role == raft::Role::kLeader;
+  };
+  EXPECT_TRUE(cluster.RunUntil(other_leads)) << "records that it has no room for hold up no vote";
+  cluster.store(full).SetFull(false);  // two whole copies again
+  ProduceNumbers(&cluster, 20, 30);
+  EXPECT_EQ(cluster.ReadAll(cluster.Leader()).value(), Numbers(0, 30));
+}
+
+TEST(PartitionTest, LeaderWhoseDiskFillsUnderItForgetsWhatItCouldNotWriteAndLoosensItsHold) {
+  TestCluster cluster;
+  ProduceNumbers(&cluster, 0, 3);
+  AwaitConvergence(&cluster);
+  const int leader = cluster.Leader();
+  const auto unwritten = cluster.Append(leader, BatchOf({"x"}));  // taken while there was room
+  for (int node = 1; node <= 3; ++node) cluster.store(node).SetFull(true);
+  cluster.RunFor(20 * kSecond);
+  EXPECT_NE(cluster.Leader(), 0) << "somebody leads, and serves what there is";
+  EXPECT_EQ(cluster.ReadAll(cluster.Leader()).value(), Numbers(0, 3));
+  for (int node = 1; node <= 3; ++node) cluster.store(node).SetFull(false);
+  EXPECT_FALSE(unwritten->has_value() && (*unwritten)->ok()) << "it was acknowledged by nobody";
+  ProduceNumbers(&cluster, 3, 20);
+  AwaitConvergence(&cluster);
+}
+
+TEST(PartitionTest, NodeWithAFullDiskTrimsAndLeadsOn) {
+  TestCluster cluster;
+  ProduceNumbers(&cluster, 0, 20);
+  AwaitConvergence(&cluster);
+  for (int node = 1; node <= 3; ++node) cluster.store(node).SetFull(true);
+  const int leader = cluster.Leader();
+  EXPECT_TRUE(cluster.DeleteRecords(leader, 10).ok()) << "a decision that makes room needs none";
+  EXPECT_EQ(cluster.Read(leader, 0).error().code, ErrorCode::kOffsetOutOfRange);
+}
+
 TEST(PartitionTest, FailedSyncIsFatalForTheNodeAndAcknowledgesNothing) {
   TestCluster cluster;
   ProduceNumbers(&cluster, 0, 3);

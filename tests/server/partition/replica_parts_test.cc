@@ -207,6 +207,9 @@ class WriteQueueTest : public ::testing::Test {
   static raft::Entry EntryAt(raft::Index index, raft::Term term) {
     return {index, term, raft::EntryType::kNoop, 0, 0, {}};
   }
+  static raft::Entry RecordsAt(raft::Index index) {
+    return {index, 1, raft::EntryType::kRecords, 0, 1, Bytes(std::string("some"))};
+  }
   void Push(std::vector<raft::Entry> entries, int tag) {
     storage::GroupWrite write;
     write.entries = std::move(entries);
@@ -238,18 +241,31 @@ TEST_F(WriteQueueTest, WritesEndInOrderAndTruncationsAmongThemHold) {
   EXPECT_TRUE(queue_.idle());
 }
 
-TEST_F(WriteQueueTest, FullDiskHoldsUpWritesUntilThereIsRoom) {
+TEST_F(WriteQueueTest, NothingIsWrittenBehindRecordsForWhichThereIsNoRoomButAnErasure) {
   store_.SetFull(true);
-  Push({EntryAt(1, 1)}, 1);
+  Push({RecordsAt(1)}, 1);
   Push({EntryAt(2, 1)}, 2);
   world_.RunFor(5'000'000);
   EXPECT_TRUE(done_.empty());
-  EXPECT_TRUE(queue_.stuck());
-  EXPECT_TRUE(errors_.empty());
-  store_.SetFull(false);
-  world_.RunFor(3'000'000);
-  EXPECT_EQ(done_, (std::vector{1, 2}));
-  EXPECT_EQ(LastOnDisk().index, 2u);
+  EXPECT_TRUE(queue_.failed());
+  ASSERT_EQ(errors_.size(), 1u);
+  EXPECT_EQ(errors_[0].code, ErrorCode::kDiskFull);
+
+  queue_.Reset();
+  Push({RecordsAt(1)}, 3);
+  storage::GroupWrite erasure;
+  erasure.erase = true;
+  queue_.Push(std::move(erasure), [this] { done_.push_back(4); });
+  world_.RunFor(5'000'000);
+  EXPECT_EQ(done_, (std::vector{4}));
+  EXPECT_EQ(errors_.size(), 1u);
+}
+
+TEST_F(WriteQueueTest, FullDiskTakesWhatAGroupLivesBy) {
+  store_.SetFull(true);
+  Push({EntryAt(1, 1)}, 1);
+  world_.RunFor(5'000'000);
+  EXPECT_EQ(done_, (std::vector{1}));
 }
 
 TEST_F(WriteQueueTest, AnyOtherErrorIsFinal) {
