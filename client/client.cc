@@ -8,6 +8,7 @@
 
 #include "client/any_node.h"
 #include "client/core.h"
+#include "client/waits.h"
 
 namespace jangada::client {
 namespace {
@@ -58,8 +59,8 @@ Outcome<T> AskAndWait(Core& core, CallLimits limits, typename AnyNodeCall<T>::Tr
     };
     std::make_shared<AnyNodeCall<T>>(
         core,
-        typename AnyNodeCall<T>::Limits{core.loop.NowUs() + limits.timeout_ms * 1000,
-                                        limits.try_timeout_ms},
+        typename AnyNodeCall<T>::Limits{core.loop.NowUs() + BoundedMs(limits.timeout_ms) * 1000,
+                                        std::max<int64_t>(1, BoundedMs(limits.try_timeout_ms))},
         std::move(attempt), std::move(finish))
         ->Start();
   });
@@ -103,7 +104,7 @@ Result<T> AskOnce(Core& core, const std::string& address, int64_t timeout_ms, Ca
   const auto answer = std::make_shared<std::promise<Result<T>>>();
   std::future<Result<T>> future = answer->get_future();
   const bool started = core.loop.RunAndWait([&] {
-    call(address, timeout_ms, [answer](Reply<T> reply) {
+    call(address, BoundedMs(timeout_ms), [answer](Reply<T> reply) {
       answer->set_value(reply.ok() ? Result<T>(std::move(reply.value()))
                                    : Result<T>(reply.failure().error));
     });
@@ -125,6 +126,7 @@ Result<std::unique_ptr<Client>> Client::Make(ClientOptions options) {
   for (const std::string& address : options.bootstrap) {
     if (!IsHostPort(address)) return NoAddress(address);
   }
+  TRY(Check(options));
   return std::unique_ptr<Client>(new Client(std::move(options)));
 }
 
@@ -155,7 +157,7 @@ Result<std::vector<OffsetAnswer>> Client::ListOffsets(std::vector<OffsetQuery> q
 
 Result<std::map<TopicPartition, int64_t>> Client::EndOffsets(const std::string& topic,
                                                              int64_t timeout_ms) {
-  const int64_t deadline_us = core_->loop.NowUs() + timeout_ms * 1000;
+  const int64_t deadline_us = core_->loop.NowUs() + BoundedMs(timeout_ms) * 1000;
   TRY_ASSIGN(const TopicsView view, DescribeTopics({topic}, timeout_ms));
   std::vector<OffsetQuery> queries;
   for (size_t i = 0; !view.topics.empty() && i < view.topics.front().partitions.size(); ++i) {
@@ -184,7 +186,7 @@ Result<std::string> Client::CreateTopic(NewTopic topic, int64_t timeout_ms) {
 /// A topic whose creation was decided, though we were not told: answers its id once every partition
 /// is led.
 Result<std::string> Client::AwaitTopic(const std::string& name, int64_t timeout_ms) {
-  const int64_t deadline_us = core_->loop.NowUs() + timeout_ms * 1000;
+  const int64_t deadline_us = core_->loop.NowUs() + BoundedMs(timeout_ms) * 1000;
   TRY_ASSIGN(const TopicsView view, DescribeTopics({name}, timeout_ms));
   // Each question waits for the leaders that are missing, so this is no busy loop.
   for (;;) {

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <chrono>
 
+#include "client/waits.h"
 #include "storage/record_batch.h"
 
 namespace jangada::client {
@@ -71,7 +72,7 @@ Error NotAssigned(const TopicPartition& where) {
 
 Result<ConsumedRecords> Consumer::Impl::Poll(int64_t timeout_ms) {
   TRY(options_are_good_);
-  const int64_t deadline_us = core_.loop.NowUs() + timeout_ms * 1000;
+  const int64_t deadline_us = core_.loop.NowUs() + BoundedMs(timeout_ms) * 1000;
   for (;;) {
     const int64_t left_ms = std::max<int64_t>(0, (deadline_us - core_.loop.NowUs()) / 1000);
     std::optional<ReadAhead::Piece> piece = ahead_.Take(left_ms);

@@ -1,5 +1,6 @@
 // A produce stream over gRPC's callback API. gRPC's threads meet the client's loop here: writes
 // come from the loop, answers are posted to it. CallsUnderWay owns the reactor until gRPC's OnDone.
+#include <algorithm>
 #include <deque>
 #include <utility>
 
@@ -8,6 +9,8 @@
 
 namespace jangada::client {
 namespace {
+
+constexpr int64_t kMostProduceMs = 120'000;  // that nodes take (log.proto)
 
 class StreamReactor final
     : public std::enable_shared_from_this<StreamReactor>,
@@ -143,7 +146,7 @@ class GrpcProduceStream final : public ProduceStream {
     produce->set_topic(where.topic);
     produce->set_partition(where.partition);
     produce->set_batch(batch.data(), batch.size());
-    produce->set_timeout_ms(static_cast<int32_t>(timeout_ms));
+    produce->set_timeout_ms(static_cast<int32_t>(std::min(timeout_ms, kMostProduceMs)));
     reactor_->Send(std::move(request));
   }
 

@@ -24,8 +24,14 @@ struct Call {
   Done<T> done;
 };
 
+// The longest waits that nodes take (admin.proto).
+constexpr int64_t kMostCreateMs = 120'000;
+constexpr int64_t kMostDescribeWaitMs = 60'000;
+
 /// A wait that the node ends by itself, with an answer, before our deadline cuts it off.
-int64_t WithinDeadline(int64_t timeout_ms) { return std::max<int64_t>(1, timeout_ms * 9 / 10); }
+int32_t WithinDeadline(int64_t timeout_ms, int64_t most_ms) {
+  return static_cast<int32_t>(std::clamp<int64_t>(timeout_ms / 10 * 9, 1, most_ms));
+}
 
 NodeView ToView(const v1::Node& node) {
   return {.id = node.node_id(),
@@ -218,7 +224,7 @@ class GrpcWire final : public Wire {
       call->request.add_assignment()->mutable_node_ids()->Add(nodes.begin(), nodes.end());
     }
     call->request.set_validate_only(topic.validate_only);
-    call->request.set_timeout_ms(static_cast<int32_t>(WithinDeadline(timeout_ms)));
+    call->request.set_timeout_ms(WithinDeadline(timeout_ms, kMostCreateMs));
     Start<v1::Admin>(call, &v1::Admin::Stub::async_interface::CreateTopic,
                      [](const v1::CreateTopicResponse& response) { return response.topic_id(); });
   }
@@ -302,7 +308,7 @@ class GrpcWire final : public Wire {
     auto call = NewCall<v1::DescribePartitionsRequest, v1::DescribePartitionsResponse>(
         node, timeout_ms, std::move(done));
     for (const std::string& topic : topics) call->request.add_topics(topic);
-    call->request.set_max_wait_ms(static_cast<int32_t>(WithinDeadline(timeout_ms / 2)));
+    call->request.set_max_wait_ms(WithinDeadline(timeout_ms / 2, kMostDescribeWaitMs));
     Start<v1::Admin>(call, &v1::Admin::Stub::async_interface::DescribePartitions,
                      [](const v1::DescribePartitionsResponse& response) {
                        std::vector<PartitionStateView> partitions;

@@ -3,6 +3,8 @@
 #include <chrono>
 #include <utility>
 
+#include "client/waits.h"
+
 namespace jangada::client {
 
 Intake::Admission Intake::Admit(Pending* pending, int64_t wait_ms) {
@@ -40,7 +42,7 @@ void Intake::Shut() {
 bool Intake::AwaitAllThrough(int64_t timeout_ms) {
   std::unique_lock lock(mutex_);
   ++waiting_for_all_;
-  const bool all = room_.wait_for(lock, std::chrono::milliseconds(timeout_ms),
+  const bool all = room_.wait_for(lock, std::chrono::milliseconds(BoundedMs(timeout_ms)),
                                   [this] { return under_way_ == 0; });
   --waiting_for_all_;
   return all;

@@ -1,6 +1,7 @@
 #include "jangada/options.h"
 
 #include "client/partition_queue.h"
+#include "client/waits.h"
 
 namespace jangada::client {
 namespace {
@@ -13,20 +14,29 @@ Error Bad(const std::string& name, int64_t value, const std::string& wanted) {
           name + " is " + std::to_string(value) + "; it must be " + wanted};
 }
 
+Status CheckWait(const std::string& name, int64_t value, int64_t least) {
+  if (value >= least && value <= kLongestWaitMs) return {};
+  return Bad(name, value,
+             "from " + std::to_string(least) + " to " + std::to_string(kLongestWaitMs));
+}
+
 template <class Options>
 Status CheckRetries(const Options& options) {
-  if (options.try_timeout_ms < 1) return Bad("try_timeout_ms", options.try_timeout_ms, "positive");
-  if (options.retry_backoff_ms < 1) {
-    return Bad("retry_backoff_ms", options.retry_backoff_ms, "positive");
-  }
+  TRY(CheckWait("try_timeout_ms", options.try_timeout_ms, 1));
+  TRY(CheckWait("retry_backoff_ms", options.retry_backoff_ms, 1));
   if (options.max_retry_backoff_ms < options.retry_backoff_ms) {
     return Bad("max_retry_backoff_ms", options.max_retry_backoff_ms,
                "at least retry_backoff_ms, " + std::to_string(options.retry_backoff_ms));
   }
-  return {};
+  return CheckWait("max_retry_backoff_ms", options.max_retry_backoff_ms, 1);
 }
 
 }  // namespace
+
+Status Check(const ClientOptions& options) {
+  TRY(CheckRetries(options));
+  return CheckWait("metadata_refresh_ms", options.metadata_refresh_ms, 1);
+}
 
 Status Check(const ProducerOptions& options) {
   TRY(CheckRetries(options));
@@ -34,15 +44,13 @@ Status Check(const ProducerOptions& options) {
   if (options.compression == Compression::kSnappy || options.compression > Compression::kZstd) {
     return Error{ErrorCode::kInvalidArgument, "compression must be kNone, kGzip, kLz4 or kZstd"};
   }
-  if (options.linger_ms < 0) return Bad("linger_ms", options.linger_ms, "0 or more");
+  TRY(CheckWait("linger_ms", options.linger_ms, 0));
   if (options.max_in_flight < 1 || options.max_in_flight > kMostInFlightPerPartition) {
     return Bad("max_in_flight", options.max_in_flight,
                "from 1 to " + std::to_string(kMostInFlightPerPartition));
   }
-  if (options.delivery_timeout_ms < 1) {
-    return Bad("delivery_timeout_ms", options.delivery_timeout_ms, "positive");
-  }
-  if (options.max_block_ms < 0) return Bad("max_block_ms", options.max_block_ms, "0 or more");
+  TRY(CheckWait("delivery_timeout_ms", options.delivery_timeout_ms, 1));
+  TRY(CheckWait("max_block_ms", options.max_block_ms, 0));
   if (options.batch_bytes < 1 || options.batch_bytes > options.max_request_bytes) {
     return Bad("batch_bytes", bytes(options.batch_bytes),
                "from 1 to max_request_bytes, " + std::to_string(options.max_request_bytes));

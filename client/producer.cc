@@ -12,6 +12,7 @@
 #include "client/intake.h"
 #include "client/partition_queue.h"
 #include "client/produce_lanes.h"
+#include "client/waits.h"
 #include "jangada/client.h"
 
 namespace jangada::client {
@@ -125,7 +126,7 @@ Intake::Pending Producer::Impl::MakePending(const std::string& topic, Record rec
           .done = std::move(done),
           .partition = partition,
           .charged_bytes = charged_bytes,
-          .expires_us = core_.loop.NowUs() + options_.delivery_timeout_ms * 1000};
+          .expires_us = core_.loop.NowUs() + BoundedMs(options_.delivery_timeout_ms) * 1000};
 }
 
 void Producer::Impl::Submit(Intake::Pending pending) {

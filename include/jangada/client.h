@@ -27,7 +27,8 @@ struct Core;
 
 class Client {
  public:
-  /// Connects to nothing yet, does not block. kInvalidArgument: an address is not host:port.
+  /// Connects to nothing yet, does not block. kInvalidArgument: an address is not host:port, or an
+  /// option can't be what it is.
   static Result<std::unique_ptr<Client>> Make(ClientOptions options);
   /// Cancels what is under way, and waits for the threads.
   ~Client();

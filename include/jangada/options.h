@@ -69,8 +69,10 @@ struct ConsumerOptions {
   OutOfRangePolicy out_of_range = OutOfRangePolicy::kFail;
 };
 
-/// kInvalidArgument says which option can't be what it is. Producers and consumers that are made
-/// with such options answer this error to every Send and Poll.
+/// kInvalidArgument says which option can't be what it is: ten years are the longest time. No
+/// client is made with such options; producers and consumers that are made with them answer this
+/// error to every Send and Poll.
+Status Check(const ClientOptions& options);
 Status Check(const ProducerOptions& options);
 Status Check(const ConsumerOptions& options);
 

@@ -1,9 +1,11 @@
 // The whole way through the client and back, and its calls.
 #include "client/client.h"
 
+#include <limits>
 #include <set>
 
 #include "base/murmur2.h"
+#include "client/waits.h"
 #include "tests/client/client_fixture.h"
 
 namespace jangada::client {
@@ -231,6 +233,48 @@ TEST_F(ClientTest, ANodeSaysWhetherItServes) {
   EXPECT_EQ(client_->IsServing(address, kCallTimeoutMs).error().code, ErrorCode::kUnavailable);
   EXPECT_EQ(client_->IsServing("nowhere", kCallTimeoutMs).error().code,
             ErrorCode::kInvalidArgument);
+}
+
+TEST_F(ClientTest, AWaitWithoutEndIsGood) {
+  constexpr int64_t kForEver = std::numeric_limits<int64_t>::max();
+  ASSERT_TRUE(client_->CreateTopic({.name = "t"}, kForEver).ok());
+  EXPECT_TRUE(client_->DescribeCluster(kForEver).ok());
+  EXPECT_TRUE(client_->DescribePartitions({"t"}, kForEver).ok());
+  EXPECT_TRUE(client_->IsServing(options_.bootstrap.front(), kForEver).ok());
+  Producer producer(*client_, {.try_timeout_ms = kLongestWaitMs});
+  Consumer consumer(*client_, {});
+  consumer.Assign({"t", 0}, 0);
+  const auto delivery = producer.Send("t", Numbered(0));
+  EXPECT_TRUE(producer.Flush(kForEver));
+  const auto polled = consumer.Poll(kForEver);
+  ASSERT_TRUE(polled.ok()) << polled.error();
+  EXPECT_EQ(polled->records.size(), 1U) << "did not wait";
+}
+
+TEST_F(ClientTest, ACallMayTakeLongerThanANodeWaits) {
+  constexpr int64_t kTenMinutesMs = 600'000;
+  const auto created = client_->CreateTopic({.name = "t"}, kTenMinutesMs);
+  EXPECT_TRUE(created.ok()) << created.error();
+  const auto partitions = client_->DescribePartitions({"t"}, kTenMinutesMs);
+  EXPECT_TRUE(partitions.ok()) << partitions.error();
+}
+
+TEST_F(ClientTest, ACallWithoutTimeIsTriedOnceAtMost) {
+  for (const int64_t none : {int64_t{0}, int64_t{-1}, std::numeric_limits<int64_t>::min()}) {
+    (void)client_->DescribeCluster(none);  // an answer may still come; it must not hang or crash
+    (void)client_->DeleteTopic("t", none);
+    EXPECT_TRUE(Consumer(*client_, {}).Poll(none)->records.empty());
+    EXPECT_TRUE(Producer(*client_, {}).Flush(none)) << "nothing is under way";
+  }
+}
+
+TEST(ClientMake, TimesThatMakeNoSenseAreRefusedWithTheirName) {
+  for (const int64_t bad : {int64_t{0}, std::numeric_limits<int64_t>::max()}) {
+    const auto client = Client::Make({.try_timeout_ms = bad});
+    ASSERT_FALSE(client.ok());
+    EXPECT_EQ(client.error().message,
+              "try_timeout_ms is " + std::to_string(bad) + "; it must be from 1 to 315360000000");
+  }
 }
 
 TEST(ClientMake, AddressesAreChecked) {
