@@ -1,96 +1,51 @@
-// jangada cluster status | nodes | leaders, node add | remove, partition move | transfer-leader
-#include <algorithm>
-#include <iostream>
+// jangada cluster nodes | leaders | config; `status` has a file of its own.
 #include <map>
+#include <memory>
 #include <utility>
 
-#include "client/cli/commands.h"
+#include "client/cli/cluster_rows.h"
+#include "client/cli/context.h"
+#include "client/cli/groups.h"
+#include "client/cli/health.h"
+#include "client/cli/json.h"
 #include "client/cli/table.h"
+#include "client/cli/values.h"
 
 namespace jangada::client {
 namespace {
 
-/// Asking every partition's leader is a courtesy of `status`: it must not make it slow.
-constexpr int64_t kPartitionsTimeoutMs = 2000;
+// ---- nodes, leaders ----
 
-struct NodeLoad {
-  int leads = 0;
-  int replicas = 0;
-  int behind = 0;
-};
-
-struct Totals {
-  size_t partitions = 0;
-  size_t without_leader = 0;
-  size_t moving = 0;
-  std::map<int32_t, NodeLoad> nodes;
-};
-
-Totals CountUp(const std::vector<PartitionStateView>& partitions) {
-  Totals totals;
-  totals.partitions = partitions.size();
-  for (const PartitionStateView& partition : partitions) {
-    for (const int32_t node : partition.desired_replicas) ++totals.nodes[node].replicas;
-    if (partition.reassigning) ++totals.moving;
-    if (!partition.from_leader) {
-      ++totals.without_leader;
-      continue;
-    }
-    ++totals.nodes[partition.leader].leads;
-    for (const ReplicaStateView& replica : partition.replicas) {
-      if (!replica.caught_up) ++totals.nodes[replica.node].behind;
-    }
-  }
-  return totals;
-}
-
-std::string Live(bool live) { return live ? "live" : "DEAD"; }
-
-}  // namespace
-
-Status ClusterStatusCommand(const Context& context) {
+Status ShowNodes(const Context& context) {
   TRY_ASSIGN(const ClusterView cluster, context.client.DescribeCluster(context.timeout_ms));
-  if (cluster.controller == 0) {
-    return Error{ErrorCode::kUnavailable,
-                 "node " + std::to_string(cluster.answered_by) +
-                     " knows no controller: are most of the nodes running?"};
-  }
-  const int64_t wait_ms = std::min(context.timeout_ms, kPartitionsTimeoutMs);
-  const auto partitions = context.client.DescribePartitions({}, wait_ms);
-  const Totals totals = CountUp(partitions.ok() ? *partitions : std::vector<PartitionStateView>{});
-  std::cout << "cluster         " << cluster.cluster_id << "\ncontroller      node "
-            << cluster.controller << "\n";
-  if (partitions.ok()) {
-    std::cout << "partitions      " << totals.partitions << "\nwithout leader  "
-              << totals.without_leader << "\nmoving          " << totals.moving << "\n\n";
-  } else {
-    std::cout << "partitions      not known: " << partitions.error().message << "\n\n";
-  }
-  Table table({"NODE", "STATE", "CLIENTS", "LEADS", "REPLICAS", "BEHIND"});
+  if (context.output.json) return context.output.Print(json::Nodes(cluster.nodes));
+  Table table(
+      {"NODE", "STATE", "RACK", "CLIENTS", "PEERS", "KAFKA", "HTTP", "FREE", "VERSION", "NOTE"});
   for (const NodeView& node : cluster.nodes) {
-    const auto load = totals.nodes.find(node.id);
-    const NodeLoad counts = load == totals.nodes.end() ? NodeLoad{} : load->second;
-    const auto shown = [&](int count) { return partitions.ok() ? std::to_string(count) : ""; };
-    table.Add({std::to_string(node.id), Live(node.live), node.grpc_address, shown(counts.leads),
-               shown(counts.replicas), shown(counts.behind)});
+    table.Add({node.id, StateOf(node), node.rack, node.grpc_address, node.peer_address,
+               node.kafka_address, node.http_address, FreeOf(node), node.version, NoteOf(node)});
   }
-  std::cout << table.ToString();
-  return {};
+  return context.output.Print(table.ToString(context.output.color));
 }
 
-Status ClusterNodesCommand(const Context& context) {
-  TRY_ASSIGN(const ClusterView cluster, context.client.DescribeCluster(context.timeout_ms));
-  Table table({"NODE", "STATE", "RACK", "CLIENTS", "PEERS", "KAFKA", "HTTP"});
-  for (const NodeView& node : cluster.nodes) {
-    table.Add({std::to_string(node.id), Live(node.live), node.rack, node.grpc_address,
-               node.peer_address, node.kafka_address, node.http_address});
-  }
-  std::cout << table.ToString();
-  return {};
+Command NodesRow() {
+  return {.name = "nodes",
+          .about = "All nodes with their addresses, disks and versions",
+          .examples = {{"Those that are down",
+                        "jangada cluster nodes -o json | jq '.nodes[] | select(.live | not)'"}},
+          .json = R"({"nodes": [
+  {"node": "integer", "live": "boolean", "rack": "string|null", "clients": "string|null",
+   "peers": "string|null", "kafka": "string|null", "http": "string|null",
+   "version": "string|null", "draining": "boolean", "disk_full": "boolean",
+   "disk_free_bytes": "integer|null", "disk_total_bytes": "integer|null",
+   "refilling_replicas": "integer", "refilled_replicas": "integer"}]})",
+          .also = {"members", "brokers", "list"},
+          .run = ShowNodes};
 }
 
-Status ClusterLeadersCommand(const Context& context) {
+Status ShowLeaders(const Context& context) {
   TRY_ASSIGN(const TopicsView view, context.client.DescribeTopics({}, context.timeout_ms));
+  if (context.output.json) return context.output.Print(json::Leaders(view));
   std::map<int32_t, const NodeView*> nodes;
   for (const NodeView& node : view.nodes) nodes[node.id] = &node;
   Table table({"TOPIC", "PARTITION", "LEADER", "CLIENTS", "REPLICAS"});
@@ -100,42 +55,94 @@ Status ClusterLeadersCommand(const Context& context) {
       // What a node believes of a leader that it hears nothing from is worth nothing.
       const auto leader = nodes.find(partition.leader);
       const bool known = leader != nodes.end() && leader->second->live;
-      table.Add({topic.name, std::to_string(i), known ? std::to_string(partition.leader) : "",
+      table.Add({topic.name, static_cast<int64_t>(i), known ? std::to_string(partition.leader) : "",
                  known ? leader->second->grpc_address : "", JoinNumbers(partition.replicas)});
     }
   }
-  std::cout << table.ToString();
-  return {};
+  return context.output.Print(table.ToString(context.output.color));
 }
 
-Status AddNodeCommand(const Context& context, int32_t node) {
-  TRY(context.client.AddNode(node, context.timeout_ms));
-  std::cout << "node " << node << " is admitted; start it with an empty data folder\n";
-  return {};
+Command LeadersRow() {
+  return {.name = "leaders",
+          .about = "Who leads which partition, as far as the asked node knows",
+          .more = "Quick, for it asks one node only. `jangada partition list` asks the leaders.",
+          .examples = {{"Of all topics", "jangada cluster leaders"}},
+          .json = R"({"partitions": [
+  {"topic": "string", "partition": "integer", "leader": "integer|null",
+   "clients": "string|null", "replicas": ["integer"]}]})",
+          .run = ShowLeaders};
 }
 
-Status RemoveNodeCommand(const Context& context, int32_t node) {
-  TRY(context.client.RemoveNode(node, context.timeout_ms));
-  std::cout << "node " << node
-            << " is being removed; `jangada topic describe` shows its replicas move\n";
-  return {};
+// ---- config ----
+
+struct ConfigOptions {
+  int32_t node = 0;  // whichever answers
+  bool changed = false;
+};
+
+Status ShowConfig(const Context& context, const ConfigOptions& options) {
+  TRY_ASSIGN(ConfigView config, context.client.DescribeConfig(options.node, context.timeout_ms));
+  const auto is_changed = [](const ConfigView::Option& option) {
+    return option.value != option.default_value;
+  };
+  if (options.changed) {
+    std::erase_if(config.options, [&](const auto& option) { return !is_changed(option); });
+  }
+  if (context.output.json) return context.output.Print(json::Config(config));
+  Table table({"OPTION", "VALUE", "DEFAULT", "UNIT"});
+  for (const ConfigView::Option& option : config.options) {
+    table.Add({option.key,
+               {option.value, is_changed(option) ? Tone::kWarning : Tone::kPlain},
+               option.default_value,
+               option.unit});
+  }
+  return context.output.Print("node  " + std::to_string(config.node) + "\n\n" +
+                              table.ToString(context.output.color));
 }
 
-Status MovePartitionCommand(const Context& context, const PartitionOptions& options) {
-  TRY(context.client.MovePartition({options.topic, options.partition}, options.replicas,
-                                   context.timeout_ms));
-  std::cout << "partition " << options.partition << " of " << options.topic << " moves to nodes "
-            << JoinNumbers(options.replicas) << "; `jangada topic describe " << options.topic
-            << "` shows how far it is\n";
-  return {};
+Command ConfigRow() {
+  const auto options = std::make_shared<ConfigOptions>();
+  return {
+      .name = "config",
+      .about = "The options that a node runs with: its file, its command line and the defaults",
+      .more =
+          "Options are changed in the node's configuration file, and take effect when it "
+          "starts; deploy/jangada.yaml explains each. The settings of topics: `jangada topic "
+          "describe`.",
+      .options = {{.names = "--node",
+                   .value = "NODE",
+                   .target = &options->node,
+                   .help = "Which node's",
+                   .at_least = 1,
+                   .default_text = "of the one that answers",
+                   .completion = Completion::kNodes},
+                  {.names = "--changed",
+                   .target = &options->changed,
+                   .help = "Only those that are not the default"}},
+      .examples = {{"What is special about node 2", "jangada cluster config --node 2 --changed"}},
+      .json = R"({"node": "integer", "options": [
+  {"key": "string", "value": "string", "default": "string|null", "unit": "string|null",
+   "help": "string"}]})",
+      .also = {"options", "settings", "configuration"},
+      .run = [options](const Context& context) { return ShowConfig(context, *options); }};
 }
 
-Status TransferLeaderCommand(const Context& context, const PartitionOptions& options) {
-  TRY(context.client.TransferLeadership({options.topic, options.partition}, options.node,
-                                        context.timeout_ms));
-  std::cout << "node " << options.node << " takes over partition " << options.partition << " of "
-            << options.topic << "\n";
-  return {};
+}  // namespace
+
+Table::Cell StateOf(const NodeView& node) {
+  if (node.grpc_address.empty() && !node.live) return {"never-seen", Tone::kWarning};
+  return node.live ? Table::Cell("live", Tone::kGood) : Table::Cell("DEAD", Tone::kBad);
+}
+
+std::string FreeOf(const NodeView& node) {
+  return node.disk_total_bytes == 0 ? "" : BytesText(node.disk_free_bytes);
+}
+
+Command ClusterCommands() {
+  return {.name = "cluster",
+          .about = "Look at the cluster: its health, its nodes and their options, who leads what",
+          .examples = {{"Is all well?", "jangada cluster status"}},
+          .commands = {StatusRow(), NodesRow(), LeadersRow(), ConfigRow()}};
 }
 
 }  // namespace jangada::client

@@ -2,10 +2,12 @@
 
 #include <utility>
 
+#include "client/cli/values.h"
+
 namespace jangada::client {
 namespace {
 
-constexpr std::string_view kFields = "kvopth";
+constexpr std::string_view kFields = "kvoptTh";
 
 /// The character that `\` and `escape` stand for; false if none.
 bool Unescape(char escape, char* out) {
@@ -19,9 +21,9 @@ bool Unescape(char escape, char* out) {
   }
 }
 
-void AppendHeaders(std::string* out, const std::vector<storage::Header>& headers) {
+void AppendHeaders(std::string* out, const std::vector<RecordHeader>& headers) {
   bool first = true;
-  for (const storage::Header& header : headers) {
+  for (const RecordHeader& header : headers) {
     if (!first) *out += ',';
     first = false;
     *out += header.key + "=" + header.value.value_or("");
@@ -36,7 +38,7 @@ Result<RecordFormat> RecordFormat::Parse(std::string_view format) {
   const auto refuse = [](std::string_view what) {
     return Error{ErrorCode::kInvalidArgument, "'" + std::string(what) +
                                                   "' means nothing in a format; use %k %v %o %p %t "
-                                                  "%h %% \\n \\t \\r \\0 \\\\"};
+                                                  "%T %h %% \\n \\t \\r \\0 \\\\"};
   };
   for (size_t i = 0; i < format.size(); ++i) {
     if (format[i] != '%' && format[i] != '\\') {
@@ -63,8 +65,7 @@ Result<RecordFormat> RecordFormat::Parse(std::string_view format) {
   return parsed;
 }
 
-void RecordFormat::Append(std::string* out, int32_t partition,
-                          const storage::Record& record) const {
+void RecordFormat::Append(std::string* out, int32_t partition, const Record& record) const {
   for (const Piece& piece : pieces_) {
     switch (piece.field) {
       case 'k': out->append(record.key.value_or("")); break;
@@ -74,6 +75,7 @@ void RecordFormat::Append(std::string* out, int32_t partition,
       case 'o': out->append(std::to_string(record.offset)); break;
       case 'p': out->append(std::to_string(partition)); break;
       case 't': out->append(std::to_string(record.timestamp_ms)); break;
+      case 'T': out->append(TimeText(record.timestamp_ms)); break;
       case 'h': AppendHeaders(out, record.headers); break;
       default: out->append(piece.text);
     }

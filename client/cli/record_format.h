@@ -7,20 +7,19 @@
 #include <vector>
 
 #include "base/result.h"
-#include "storage/record_batch.h"
+#include "jangada/record.h"
 
 namespace jangada::client {
 
 class RecordFormat {
  public:
-  /// %k key, %v value, %o offset, %p partition, %t timestamp (ms since 1970), %h headers
-  /// (name=value,...),
-  /// %% percent; \n \t \r \0 \\ as usual. A missing key or value prints nothing.
-  /// kInvalidArgument for anything else after % or a backslash.
+  /// %k key, %v value, %o offset, %p partition, %t timestamp (ms since 1970), %T the same as a
+  /// time, %h headers (name=value,...), %% percent; \n \t \r \0 \\ as usual. A missing key or value
+  /// prints nothing. kInvalidArgument for anything else after % or a backslash.
   static Result<RecordFormat> Parse(std::string_view format);
 
   /// Bytes of keys and values go out as they are.
-  void Append(std::string* out, int32_t partition, const storage::Record& record) const;
+  void Append(std::string* out, int32_t partition, const Record& record) const;
 
  private:
   struct Piece {

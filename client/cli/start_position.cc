@@ -1,18 +1,18 @@
 #include "client/cli/start_position.h"
 
-#include <charconv>
 #include <ctime>
 #include <optional>
 #include <string>
 
+#include "client/cli/values.h"
+
 namespace jangada::client {
 namespace {
 
-std::optional<int64_t> ParseNumber(std::string_view text) {
-  int64_t number = 0;
-  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), number);
-  if (error != std::errc() || end != text.data() + text.size() || number < 0) return std::nullopt;
-  return number;
+/// An offset, a count, milliseconds: never negative.
+std::optional<int64_t> ParseCount(std::string_view text) {
+  const auto number = ParseInteger(text);
+  return number && *number >= 0 ? number : std::nullopt;
 }
 
 /// Takes `digits` digits off the front.
@@ -93,13 +93,16 @@ std::optional<int64_t> ParseTime(std::string_view text) {
 
 Result<StartPosition> ParseStartPosition(std::string_view text) {
   using Kind = StartPosition::Kind;
-  if (text == "beginning") return StartPosition{.kind = Kind::kBeginning};
-  if (text == "end") return StartPosition{.kind = Kind::kEnd};
+  if (text == "beginning" || text == "earliest") return StartPosition{.kind = Kind::kBeginning};
+  if (text == "end" || text == "latest") return StartPosition{.kind = Kind::kEnd};
   if (text.starts_with('@')) {
-    if (const auto ms = ParseNumber(text.substr(1))) {
+    if (const auto ms = ParseCount(text.substr(1))) {
       return StartPosition{.kind = Kind::kTime, .time_ms = *ms};
     }
-  } else if (const auto offset = ParseNumber(text)) {
+  } else if (text.starts_with('-')) {
+    const auto count = ParseCount(text.substr(1));
+    if (count && *count > 0) return StartPosition{.kind = Kind::kLast, .offset = *count};
+  } else if (const auto offset = ParseCount(text)) {
     return StartPosition{.kind = Kind::kOffset, .offset = *offset};
   } else if (const auto ms = ParseTime(text)) {
     return StartPosition{.kind = Kind::kTime, .time_ms = *ms};
@@ -107,8 +110,8 @@ Result<StartPosition> ParseStartPosition(std::string_view text) {
   return Error{
       ErrorCode::kInvalidArgument,
       "'" + std::string(text) +
-          "' is no place to start from; use beginning, end, an offset, @milliseconds, or a "
-          "time such as 2026-11-22T04:00:00Z"};
+          "' is no place in a topic; use beginning, end, an offset, -N (the last N records), "
+          "@milliseconds, or a time such as 2026-11-22T04:00:00Z"};
 }
 
 }  // namespace jangada::client

@@ -1,5 +1,6 @@
 // StopSignal: SIGINT and SIGTERM ask a command to end in order; waiting for input, or for the next
-// record's time, ends at once. One at a time per process.
+// record's time, ends at once. Whoever asks a second time does not want to wait: the process ends.
+// One at a time per process.
 #pragma once
 
 #include <cstdint>
@@ -14,6 +15,9 @@ class StopSignal {
   StopSignal& operator=(const StopSignal&) = delete;
 
   bool requested() const;
+
+  /// The last signal that any StopSignal of this process caught; 0: none.
+  static int caught();
 
   /// Asks from the program itself, from any thread.
   void Request() const;

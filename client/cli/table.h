@@ -1,4 +1,5 @@
-// Table: rows of words in aligned columns, for the terminal and for awk. Pure.
+// Table: rows of words in aligned columns, for people and for awk; on a terminal with colours.
+// Pure.
 #pragma once
 
 #include <cstdint>
@@ -8,22 +9,35 @@
 
 namespace jangada::client {
 
+enum class Tone { kPlain, kGood, kWarning, kBad, kHeading };
+
+/// `text` in the tone's colour.
+std::string Colored(const std::string& text, Tone tone);
+
 class Table {
  public:
-  explicit Table(std::vector<std::string> header) : rows_{std::move(header)} {}
+  struct Cell {
+    Cell(std::string its_text, Tone its_tone = Tone::kPlain)  // NOLINT(google-explicit-constructor)
+        : text(std::move(its_text)), tone(its_tone) {}
+    Cell(const char* its_text) : text(its_text) {}          // NOLINT
+    Cell(int64_t number) : text(std::to_string(number)) {}  // NOLINT
+    std::string text;
+    Tone tone = Tone::kPlain;
+  };
+
+  explicit Table(const std::vector<std::string>& header);
 
   /// REQUIRES: as many cells as the header has. An empty cell is shown as "-", so that columns can
   /// be counted.
-  void Add(std::vector<std::string> row);
+  void Add(std::vector<Cell> row);
+
+  size_t rows() const { return rows_.size() - 1; }
 
   /// A line per row, the header first; columns two spaces apart.
-  std::string ToString() const;
+  std::string ToString(bool color = false) const;
 
  private:
-  std::vector<std::vector<std::string>> rows_;
+  std::vector<std::vector<Cell>> rows_;
 };
-
-/// "1,2,3"
-std::string JoinNumbers(const std::vector<int32_t>& numbers);
 
 }  // namespace jangada::client

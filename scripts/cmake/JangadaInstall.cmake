@@ -1,5 +1,6 @@
 # What `cmake --install` installs: the two programs, the C++ library as one archive with its public headers
-# (include/jangada) and a package for find_package(jangada), the .proto files, the configuration with every option.
+# (include/jangada) and a package for find_package(jangada), the .proto files, the configuration with every option,
+# and what lets bash complete the command line.
 include(GNUInstallDirs)
 include(CMakePackageConfigHelpers)
 
@@ -14,8 +15,16 @@ target_include_directories(jangada_archive INTERFACE $<INSTALL_INTERFACE:${CMAKE
 target_link_libraries(jangada_archive INTERFACE
   $<INSTALL_INTERFACE:PkgConfig::JANGADA_NEEDS> $<INSTALL_INTERFACE:snappy> $<INSTALL_INTERFACE:Threads::Threads>)
 
+# The script comes from the program, which alone knows its commands. bash looks for it under the program's name.
+set(completion ${CMAKE_BINARY_DIR}/package/completions/jangada)
+add_custom_command(OUTPUT ${completion}
+  COMMAND ${CMAKE_COMMAND} -E make_directory ${CMAKE_BINARY_DIR}/package/completions
+  COMMAND jangada completion bash > ${completion}
+  DEPENDS jangada VERBATIM)
+add_custom_target(jangada_completion ALL DEPENDS ${completion})
+
 # What must be built before `cmake --install`; everything else is for tests.
-add_custom_target(installable DEPENDS jangada jangada-server jangada_archive)
+add_custom_target(installable DEPENDS jangada jangada-server jangada_archive jangada_completion)
 
 set(package_folder ${CMAKE_INSTALL_LIBDIR}/cmake/jangada)
 set(JANGADA_PROTO_FOLDER ${CMAKE_INSTALL_DATADIR}/jangada/proto)
@@ -37,3 +46,4 @@ foreach(proto common log admin)  # what clients need; the others are between nod
 endforeach()
 install(FILES ${CMAKE_SOURCE_DIR}/deploy/jangada.yaml ${CMAKE_SOURCE_DIR}/deploy/jangada-server.service
   DESTINATION ${CMAKE_INSTALL_DATADIR}/jangada)
+install(FILES ${completion} DESTINATION ${CMAKE_INSTALL_DATADIR}/bash-completion/completions)

@@ -21,9 +21,9 @@
 #include <thread>
 
 #include "base/random.h"
-#include "client/client.h"
-#include "client/consumer.h"
-#include "client/producer.h"
+#include "jangada/client.h"
+#include "jangada/consumer.h"
+#include "jangada/producer.h"
 
 namespace jangada::chaos {
 namespace {
@@ -143,7 +143,7 @@ class Senders {
     const std::string what = "[[:send " + std::to_string(partition) + " ";
     history_.Add(process, "invoke", "send", what + std::to_string(number) + "]]");
     ++counts_.sent;
-    storage::Record record;
+    Record record;
     record.value = ValueText(number, options_.value_bytes);
     client::Producer& producer = process % 2 == 0 ? *idempotent_ : *plain_;
     producer.Send(
@@ -229,7 +229,7 @@ class Poller {
     if (!polled->records.empty()) {
       value << polled->where.partition << " [";
       const char* gap = "";
-      for (const storage::Record& record : polled->records) {
+      for (const Record& record : polled->records) {
         const std::string text = record.value.value_or("");
         value << gap << "[" << record.offset << " " << text.substr(0, text.find(' ')) << "]";
         gap = " ";

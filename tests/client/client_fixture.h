@@ -13,10 +13,11 @@
 #include <string>
 #include <thread>
 
-#include "client/client.h"
-#include "client/consumer.h"
-#include "client/producer.h"
+#include "jangada/client.h"
+#include "jangada/consumer.h"
+#include "jangada/producer.h"
 #include "server/grpc/grpc_server.h"
+#include "storage/record_batch.h"
 #include "tests/server/fake_cluster.h"
 #include "tests/server/grpc/cutting_proxy.h"
 

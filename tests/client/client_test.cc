@@ -1,5 +1,5 @@
 // The whole way through the client and back, and its calls.
-#include "client/client.h"
+#include "jangada/client.h"
 
 #include <limits>
 #include <set>

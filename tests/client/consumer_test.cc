@@ -1,6 +1,6 @@
 // Consumers and faults: leaders that move and die, trimmed offsets, deleted topics, damage. What
 // they read and from where: consumer_assignment_test.cc.
-#include "client/consumer.h"
+#include "jangada/consumer.h"
 
 #include "tests/client/client_fixture.h"
 

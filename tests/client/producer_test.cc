@@ -1,5 +1,5 @@
 // Producers and faults: leaders that die, hang and move; refusals; full buffers.
-#include "client/producer.h"
+#include "jangada/producer.h"
 
 #include <atomic>
 

@@ -12,7 +12,7 @@ HEADERS = sorted(path.name for path in (workshop.ROOT / "include" / "jangada").g
 OTHERS = {
     "bin/jangada", "bin/jangada-server", "share/jangada/jangada.yaml", "share/jangada/jangada-server.service",
     "share/jangada/proto/jangada/v1/common.proto", "share/jangada/proto/jangada/v1/log.proto",
-    "share/jangada/proto/jangada/v1/admin.proto"}
+    "share/jangada/proto/jangada/v1/admin.proto", "share/bash-completion/completions/jangada"}
 PACKAGE = {"jangada-config.cmake", "jangada-config-version.cmake", "jangada-targets.cmake",
            "jangada-targets-relwithdebinfo.cmake", "jangada-targets-debug.cmake"}
 
@@ -49,6 +49,11 @@ class InstallTest(unittest.TestCase):
         self.assertRegex(workshop.run(server, "--version"), r"^\d+\.\d+\.\d+$")
         config = workshop.INSTALLED / "share" / "jangada" / "jangada.yaml"
         self.assertIn("127.0.0.1:7092", workshop.run(server, "--config", config, "--print-config"))
+
+    def test_the_installed_completion_is_what_the_program_prints(self):
+        script = (workshop.INSTALLED / "share" / "bash-completion" / "completions" / "jangada").read_text()
+        self.assertEqual(script, workshop.run(workshop.INSTALLED / "bin" / "jangada", "completion", "bash"))
+        self.assertIn("complete -F _jangada jangada", script)
 
     def test_the_configuration_that_the_operators_page_shows_is_valid(self):
         page = (workshop.ROOT / "docs" / "operating.md").read_text()

@@ -201,7 +201,7 @@ std::string ProduceOne(Load& load) {
   options.delivery_timeout_ms = 1'000;
   client::Producer producer(load.client(), options);
   std::promise<std::string> outcome;
-  storage::Record record;
+  Record record;
   record.key = "other";
   record.value = "probe-0";
   producer.Send(load.topic(), std::move(record), [&outcome](Result<client::Delivery> delivery) {

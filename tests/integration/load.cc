@@ -59,7 +59,7 @@ bool Load::Produce(int count) {
 
 void Load::SendOne() {
   const int64_t number = next_++;
-  storage::Record record;
+  Record record;
   record.key = KeyOf(number);
   record.value = ValueOf(number);
   producer_->Send(topic_, std::move(record), [this, number](Result<client::Delivery> delivery) {
@@ -112,7 +112,7 @@ std::string Load::Judge(client::Client& client) const {
     if (!polled.ok()) return "reading: " + polled.error().message;
     if (polled->records.empty()) return "reading stopped before the end: " + consumer.trouble();
     const int32_t partition = polled->where.partition;
-    for (const storage::Record& record : polled->records) {
+    for (const Record& record : polled->records) {
       std::ostringstream where;
       where << polled->where << " offset " << record.offset;
       const std::string value = record.value.value_or("");

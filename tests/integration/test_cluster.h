@@ -9,9 +9,9 @@
 #include <string>
 #include <vector>
 
-#include "client/client.h"
-#include "client/consumer.h"
-#include "client/producer.h"
+#include "jangada/client.h"
+#include "jangada/consumer.h"
+#include "jangada/producer.h"
 #include "tests/integration/server_process.h"
 
 namespace jangada::integration {

@@ -123,11 +123,10 @@ TEST_F(KcatTest, LargeRecordsAndTombstonesTravel) {
 
 // ---- both doors ----
 
-std::vector<storage::Record> ReadByGrpc(client::Client& client, const std::string& topic,
-                                        size_t count) {
+std::vector<Record> ReadByGrpc(client::Client& client, const std::string& topic, size_t count) {
   client::Consumer consumer(client, {});
   consumer.Assign({topic, 0}, 0);
-  std::vector<storage::Record> records;
+  std::vector<Record> records;
   const auto deadline = std::chrono::steady_clock::now() + kPatience;
   while (records.size() < count && std::chrono::steady_clock::now() < deadline) {
     auto polled = consumer.Poll(1'000);
@@ -141,13 +140,12 @@ std::vector<storage::Record> ReadByGrpc(client::Client& client, const std::strin
 TEST_F(KcatTest, WhatKafkaClientsProduceGrpcClientsSee) {
   ASSERT_EQ(Produce("t", "k1:v1\\nk2:v2\\n", "-K: -H h=x -H h=y -z zstd").exit_code, 0);
   const auto client = cluster_.MakeClient();
-  const std::vector<storage::Record> records = ReadByGrpc(*client, "t", 2);
+  const std::vector<Record> records = ReadByGrpc(*client, "t", 2);
   ASSERT_EQ(records.size(), 2u);
   EXPECT_EQ(records[1].offset, 1);
   EXPECT_EQ(records[1].key, "k2");
   EXPECT_EQ(records[1].value, "v2");
-  EXPECT_THAT(records[1].headers,
-              ElementsAre(storage::Header{"h", "x"}, storage::Header{"h", "y"}));
+  EXPECT_THAT(records[1].headers, ElementsAre(RecordHeader{"h", "x"}, RecordHeader{"h", "y"}));
   EXPECT_THAT(Consume("t", "%o %T"), ElementsAre("0 " + std::to_string(records[0].timestamp_ms),
                                                  "1 " + std::to_string(records[1].timestamp_ms)));
 }
@@ -158,10 +156,10 @@ TEST_F(KcatTest, WhatGrpcClientsProduceKafkaClientsSee) {
       client->CreateTopic({.name = "t", .partitions = 1, .replication_factor = 3}, kCallMs).ok());
   client::Producer producer(*client, {});
   for (int i = 0; i < 3; ++i) {
-    storage::Record record{.timestamp_ms = 1'700'000'000'000 + i,
-                           .key = "k" + std::to_string(i),
-                           .value = "v" + std::to_string(i),
-                           .headers = {{"h", "x" + std::to_string(i)}, {"h", "y"}}};
+    Record record{.timestamp_ms = 1'700'000'000'000 + i,
+                  .key = "k" + std::to_string(i),
+                  .value = "v" + std::to_string(i),
+                  .headers = {{"h", "x" + std::to_string(i)}, {"h", "y"}}};
     producer.Send("t", std::move(record), [](const Result<client::Delivery>& sent) {
       EXPECT_TRUE(sent.ok()) << sent.error();
     });

@@ -5,20 +5,22 @@
 
 #include <thread>
 
-#include "client/cli/commands.h"
+#include "client/cli/base64.h"
 #include "client/cli/exit_code.h"
 #include "client/cli/line_source.h"
+#include "client/cli/produce_command.h"
 #include "client/cli/record_format.h"
 #include "client/cli/start_position.h"
 #include "client/cli/stop_signal.h"
 #include "client/cli/table.h"
+#include "client/cli/values.h"
 
 namespace jangada::client {
 namespace {
 
 // ---- --format ----
 
-std::string Format(std::string_view format, const storage::Record& record) {
+std::string Format(std::string_view format, const Record& record) {
   const auto parsed = RecordFormat::Parse(format);
   EXPECT_TRUE(parsed.ok()) << format;
   std::string out;
@@ -27,13 +29,13 @@ std::string Format(std::string_view format, const storage::Record& record) {
 }
 
 TEST(RecordFormat, EveryFieldIsPrinted) {
-  const storage::Record record{.offset = 12,
-                               .timestamp_ms = 1700000000000,
-                               .key = "k",
-                               .value = "v",
-                               .headers = {{"a", "1"}, {"b", std::nullopt}}};
-  EXPECT_EQ(Format("%k|%v|%o|%p|%t|%h|%%\\n\\t\\r\\\\", record),
-            "k|v|12|3|1700000000000|a=1,b=|%\n\t\r\\");
+  const Record record{.offset = 12,
+                      .timestamp_ms = 1700000000000,
+                      .key = "k",
+                      .value = "v",
+                      .headers = {{"a", "1"}, {"b", std::nullopt}}};
+  EXPECT_EQ(Format("%k|%v|%o|%p|%t|%T|%h|%%\\n\\t\\r\\\\", record),
+            "k|v|12|3|1700000000000|2023-11-14T22:13:20.000Z|a=1,b=|%\n\t\r\\");
 }
 
 TEST(RecordFormat, BytesGoOutAsTheyAre) {
@@ -69,6 +71,13 @@ TEST(StartPosition, WordsAndOffsets) {
   EXPECT_EQ(ParseStartPosition("end")->kind, StartPosition::Kind::kEnd);
   EXPECT_EQ(ParseStartPosition("42")->kind, StartPosition::Kind::kOffset);
   EXPECT_EQ(ParseStartPosition("42")->offset, 42);
+  EXPECT_EQ(ParseStartPosition("-5")->kind, StartPosition::Kind::kLast);
+  EXPECT_EQ(ParseStartPosition("-5")->offset, 5);
+}
+
+TEST(StartPosition, KafkasWordsForTheEndsAreUnderstood) {
+  EXPECT_EQ(ParseStartPosition("earliest")->kind, StartPosition::Kind::kBeginning);
+  EXPECT_EQ(ParseStartPosition("latest")->kind, StartPosition::Kind::kEnd);
 }
 
 TEST(StartPosition, Times) {
@@ -82,7 +91,7 @@ TEST(StartPosition, Times) {
 
 TEST(StartPosition, NonsenseIsRefused) {
   for (const char* bad :
-       {"", "-1", "1x", "@", "@-5", "start", "2023-11-14", "2023-11-14T22:13:20",
+       {"", "-0", "--1", "-", "1x", "@", "@-5", "start", "2023-11-14", "2023-11-14T22:13:20",
         "2023-13-01T00:00:00Z", "2023-02-30T00:00:00Z", "2023-11-14T25:00:00Z",
         "2023-11-14T22:13:20Zx", "2023-11-14T22:13:20.Z", "99999999999999999999"}) {
     EXPECT_FALSE(ParseStartPosition(bad).ok()) << bad;
@@ -199,6 +208,39 @@ TEST(Table, ColumnsAreAlignedAndNeverEmpty) {
   table.Add({"12345", ""});
   EXPECT_EQ(table.ToString(), "NODE   STATE\n1      live\n12345  -\n");
   EXPECT_EQ(JoinNumbers({3, 1, 2}), "3,1,2");
+}
+
+TEST(Table, ColoursDoNotShiftColumnsAndLettersCountOnce) {
+  Table table({"RACK", "STATE"});
+  table.Add({"jo\u00e3o", {"DEAD", Tone::kBad}});
+  table.Add({"b", "live"});
+  EXPECT_EQ(table.ToString(false), "RACK  STATE\njo\u00e3o  DEAD\nb     live\n");
+  EXPECT_EQ(table.ToString(true),
+            "\x1b[1mRACK\x1b[0m  \x1b[1mSTATE\x1b[0m\njo\u00e3o  \x1b[1;31mDEAD\x1b[0m\n"
+            "b     live\n");
+}
+
+TEST(Base64, PadsAsTheRfcSays) {
+  for (const auto& [bytes, text] : {std::pair{"", ""},
+                                    {"f", "Zg=="},
+                                    {"fo", "Zm8="},
+                                    {"foo", "Zm9v"},
+                                    {"foobar", "Zm9vYmFy"}}) {
+    EXPECT_EQ(Base64(bytes), text);
+  }
+  EXPECT_EQ(Base64(std::string("\xff\x00\xfe", 3)), "/wD+");
+}
+
+TEST(Base64, Utf8IsToldFromOtherBytes) {
+  for (const char* good : {"", "plain", "jo\u00e3o", "\u20ac", "\U0001f40d", "\x7f"}) {
+    EXPECT_TRUE(IsUtf8(good)) << good;
+  }
+  EXPECT_TRUE(IsUtf8(std::string("\0", 1)));
+  for (const char* bad :
+       {"\x80", "\xc3", "\xc0\x80", "\xe2\x82", "\xed\xa0\x80", "\xf5\x80\x80\x80", "\xe0\x80\x80",
+        "\xff", "a\xc3(", "\xf4\x90\x80\x80"}) {
+    EXPECT_FALSE(IsUtf8(bad)) << testing::PrintToString(bad);
+  }
 }
 
 TEST(ExitCode, IsWhatScriptsRelyOn) {
