@@ -106,7 +106,8 @@ Result<BatchHeader> ValidateBatch(std::string_view batch, const BatchLimits& lim
     return Error{ErrorCode::kRecordTooLarge, "the batch has " + std::to_string(batch.size()) +
                                                  " bytes, more than the limit of " +
                                                  std::to_string(limits.max_batch_bytes) +
-                                                 "; send smaller batches"};
+                                                 "; send smaller batches, or raise the topic's "
+                                                 "max.message.bytes"};
   }
   TRY_ASSIGN(const BatchHeader header, CheckFrame(batch));
   TRY(CheckAttributes(header));

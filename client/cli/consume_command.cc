@@ -66,7 +66,8 @@ Result<ReadRanges> FindRanges(const Context& context, const std::vector<TopicPar
       return Error{ErrorCode::kOffsetOutOfRange,
                    "partition " + std::to_string(partitions[i].partition) + " holds offsets " +
                        std::to_string(ends.first) + " to " + std::to_string(ends.end) + "; " +
-                       std::to_string(range.start) + " is not among them"};
+                       std::to_string(range.start) +
+                       " is not among them; begin at one of them, or with --from beginning or end"};
     }
     ranges[partitions[i]] = range;
   }

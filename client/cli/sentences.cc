@@ -26,6 +26,13 @@ std::vector<std::string> TopicsNamed(const Command& command) {
   return topics;
 }
 
+bool SaysWhatToDo(const std::string& message) {
+  for (const char* word : {"; ", ": ", "?", "--"}) {
+    if (message.find(word) != std::string::npos) return true;
+  }
+  return false;
+}
+
 Error UnknownTopic(const Error& error, const Command& command, const Context& context) {
   const std::vector<std::string> names = TopicNames(context.client, kSuggestTimeoutMs);
   for (const std::string& topic : TopicsNamed(command)) {
@@ -33,7 +40,15 @@ Error UnknownTopic(const Error& error, const Command& command, const Context& co
     return {error.code, "there is no topic '" + topic + "'" +
                             DidYouMean(topic, names, "; `jangada topic list` shows what there is")};
   }
-  return error;  // a partition of it is unknown, and the sentence says so
+  // A partition of it is unknown, and the sentence says so.
+  if (SaysWhatToDo(error.message)) return error;
+  return {error.code, Sentence(error.message) + "; `jangada partition list` shows what there is"};
+}
+
+/// Perhaps something answers there that is no gRPC server.
+bool IsStranger(const std::string& message) {
+  return message.find("http1.x") != std::string::npos ||
+         message.find("Socket closed") != std::string::npos;
 }
 
 /// gRPC tells the story of every attempt; a person needs its end: "Connection refused".
@@ -47,16 +62,12 @@ Error Unreachable(const Error& error, const Context& context) {
     message = message.substr(0, open) + " (" +
               (last == std::string::npos ? story : story.substr(last + 2)) + ")";
   }
-  return {error.code, message + "; start it, or name others with -b; asked: " +
-                          Joined(context.connection.bootstrap, ",") + " (" +
+  return {error.code, message +
+                          (IsStranger(message) ? "; is it a node's gRPC port (7092 unless "
+                                                 "configured otherwise), and does the node run?"
+                                               : "; start it, or name others with -b") +
+                          "; asked: " + Joined(context.connection.bootstrap, ",") + " (" +
                           context.connection.because + ")"};
-}
-
-bool SaysWhatToDo(const std::string& message) {
-  for (const char* word : {"; ", ": ", "?", "--"}) {
-    if (message.find(word) != std::string::npos) return true;
-  }
-  return false;
 }
 
 }  // namespace

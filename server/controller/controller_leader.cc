@@ -83,7 +83,9 @@ void ControllerLeader::Handle(const request::Request& request, Callback<request:
 Result<record::Body> ControllerLeader::Plan(const request::CreateTopic& request) const {
   TRY(CheckTopicName(request.name));
   if (const TopicPtr topic = image().FindTopic(request.name); topic && topic->id != request.id) {
-    return Error{ErrorCode::kAlreadyExists, "topic '" + request.name + "' already exists"};
+    return Error{ErrorCode::kAlreadyExists,
+                 "topic '" + request.name +
+                     "' already exists; choose another name, or use the one that is there"};
   }
   TRY(context_.host.ValidateTopicConfigs(request.configs));
   record::CreateTopic body;

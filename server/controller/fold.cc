@@ -173,7 +173,9 @@ Result<int64_t> Apply(const record::CreateTopic& command, ClusterImage* image) {
   TRY(CheckTopicName(command.name));
   if (const auto topic = image->FindTopic(command.name)) {
     if (topic->id == command.id) return 0;  // the same request again
-    return Error{ErrorCode::kAlreadyExists, "topic '" + command.name + "' already exists"};
+    return Error{ErrorCode::kAlreadyExists,
+                 "topic '" + command.name +
+                     "' already exists; choose another name, or use the one that is there"};
   }
   TRY(CheckNewPartitions(*image, 0, command.assignment));
   auto topic = std::make_shared<TopicInfo>();

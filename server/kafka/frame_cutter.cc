@@ -16,6 +16,19 @@ constexpr size_t kFirstPiece = 64 << 10;
 /// Less space than this is not worth a read of its own.
 constexpr size_t kLeastSpace = 16 << 10;
 
+/// Who probably speaks, for the person who reads the log: the first bytes of others' protocols make
+/// lengths that can't be.
+std::string WhoSpeaks(std::string_view head) {
+  constexpr std::pair<std::string_view, const char*> kStrangers[] = {
+      {"GET ", "HTTP"}, {"POST", "HTTP"}, {"PUT ", "HTTP"},   {"HEAD", "HTTP"},
+      {"OPTI", "HTTP"}, {"PRI ", "gRPC"}, {"\x16\x03", "TLS"}};
+  for (const auto& [start, protocol] : kStrangers) {
+    if (!head.starts_with(start)) continue;
+    return std::string(": it looks like ") + protocol + "; this port speaks Kafka's protocol";
+  }
+  return "";
+}
+
 }  // namespace
 
 std::span<char> FrameCutter::Space() {
@@ -66,7 +79,7 @@ void FrameCutter::OnHead() {
   const auto length = LoadBig<int32_t>(head_);
   if (length <= 0 || static_cast<size_t>(length) > max_frame_bytes_) {
     failure_ = "a request claims " + std::to_string(length) + " bytes; the largest allowed has " +
-               std::to_string(max_frame_bytes_);
+               std::to_string(max_frame_bytes_) + WhoSpeaks(std::string_view(head_, sizeof head_));
     return;
   }
   length_ = static_cast<size_t>(length);

@@ -8,6 +8,7 @@ import tempfile
 import unittest
 
 sys.path.insert(0, str(pathlib.Path(__file__).parent))
+import bench  # noqa: E402
 import harness  # noqa: E402
 import soak  # noqa: E402
 
@@ -34,6 +35,11 @@ class HarnessTest(unittest.TestCase):
                 sent += share
             self.assertEqual({key for key, _ in sent}, {b"a.log:%d" % n for n in range(1, 6)} | {b"b.log:1"})
             self.assertEqual(len({value for _, value in sent}), len(sent), "no two values are equal")
+
+    def test_cpu_of_a_bench_counts_for_what_was_sent(self):
+        report = {"mb_per_s": 25.0, "requests_per_s": 400.0, "bytes": 500_000_000, "client_cpu_seconds": 1.0,
+                  "latency_us": {"p50": 1500, "p99": 20_000, "p99.9": 100_000}}
+        self.assertEqual(bench.row("run", report, 8.0).split(), ["run", "25.0", "400", "1.5", "20.0", "100.0", "16.0", "2.0"])
 
     def test_every_planned_fault_happens(self):
         faults = soak.plan_faults(random.Random(1), 20, 21)

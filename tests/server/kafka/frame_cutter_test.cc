@@ -67,6 +67,18 @@ TEST(FrameCutter, RefusesLengthsThatCannotBe) {
   }
 }
 
+TEST(FrameCutter, NamesTheStrangersThatMistakeThePort) {
+  for (const auto& [bytes, protocol] : std::map<std::string, std::string>{
+           {"GET / HTTP/1.1", "HTTP"}, {"PRI * HTTP/2.0", "gRPC"}, {"\x16\x03\x01\x02", "TLS"}}) {
+    FrameCutter cutter(1000);
+    cutter.Append(bytes);
+    EXPECT_NE(cutter.failure()->find("looks like " + protocol), std::string::npos) << bytes;
+  }
+  FrameCutter cutter(1000);
+  cutter.Append(Head(1001));
+  EXPECT_EQ(cutter.failure()->find("looks like"), std::string::npos);
+}
+
 TEST(FrameCutter, KnowsWhatTheFrameUnderWayLacks) {
   FrameCutter cutter(1000);
   EXPECT_EQ(cutter.missing(), 0u);
