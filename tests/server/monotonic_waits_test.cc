@@ -1,4 +1,5 @@
-// Abseil's waits in this program are ours, and they keep what a wait promises.
+// Abseil's waits in this program are ours, and they keep what a wait promises; its locks are only
+// that.
 #include <absl/synchronization/internal/per_thread_sem.h>
 #include <absl/synchronization/mutex.h>
 #include <dlfcn.h>
@@ -54,6 +55,13 @@ TEST(MonotonicWaitsTest, AWaitOfAbseilNeverStandsOnTheWallClock) {
     changed.Signal();
   }
   thread.join();
+}
+
+TEST(MonotonicWaitsTest, LocksTakenInAnotherOrderEndNoNode) {
+  absl::Mutex first, second;
+  { const absl::MutexLock outer(&first), inner(&second); }
+  // Abseil that looks for deadlocks ends the process here, though nobody waits for anybody.
+  const absl::MutexLock outer(&second), inner(&first);
 }
 
 TEST(MonotonicWaitsTest, AWaitEndsAtItsTimeAndNotMuchLater) {
