@@ -47,9 +47,7 @@ ControllerRoom::ControllerRoom(const Context& context, const NodeInfo& self,
                                              context.replicas.LoadedPartitions());
   auto machine = std::make_unique<ControllerMachine>(controller_);
   machine_ = machine.get();
-  ReplicaOptions options;
-  options.group = kControllerGroup;
-  options.raft = context.replicas.RaftOptions(kControllerGroup);
+  ReplicaOptions options = context.replicas.OptionsOf(kControllerGroup);
   options.preferred = !identity.founding.empty() && identity.founding.front().node == self.id;
   replica_ = std::make_unique<Replica>(options, context.replicas.controller_host().context(),
                                        std::move(machine), *this);

@@ -52,6 +52,7 @@ class ControllerRoom final : public ControllerGroup, public ControllerHost, publ
   /// The front; its requests from any thread.
   Controller& controller() { return controller_; }
   Liveness& liveness() { return liveness_; }
+  Replica& replica() { return *replica_; }
   NodeId self() const { return identity_.node; }
   raft::RaftStatus status() const override;
   ReplicaVitals vitals() const { return replica_->vitals(); }

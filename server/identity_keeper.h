@@ -2,6 +2,7 @@
 // folder is written first.
 #pragma once
 
+#include <functional>
 #include <mutex>
 
 #include "server/controller/founding.h"
@@ -11,8 +12,13 @@ namespace jangada::server {
 
 class IdentityKeeper final : public IdentityStore {
  public:
+  /// Replaces what the folder says, synced before it returns.
+  using Save = std::function<Status(const storage::DataFolderMeta&)>;
+
   /// `folder` outlives the keeper.
   explicit IdentityKeeper(storage::DataFolder& folder);
+  /// `meta`: what the folder says now.
+  IdentityKeeper(storage::DataFolderMeta meta, Save save);
 
   NodeIdentity Get() const;
 
@@ -20,7 +26,8 @@ class IdentityKeeper final : public IdentityStore {
   Status SaveCluster(const Uuid& cluster_id) override;
 
  private:
-  storage::DataFolder& folder_;
+  const Save save_;
+  storage::DataFolderMeta meta_;  // owned by whoever saves: one thread at a time
   mutable std::mutex mutex_;
   NodeIdentity identity_;  // guarded by mutex_
 };

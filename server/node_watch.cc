@@ -76,12 +76,10 @@ void NodeWatch::Drain() {
   context_.grpc.SetServing(false);
 }
 
-void NodeWatch::SetRoom(ControllerRoom* room) { room_ = room; }
-
 std::vector<GroupId> NodeWatch::ExpectedReplicas() const {
   std::vector<GroupId> expected;
   const NodeId self = context_.config.self();
-  const ClusterImagePtr image = context_.broker.image();
+  const ClusterImagePtr image = context_.rooms.broker().image();
   for (const auto& [name, topic] : image->topics) {
     for (const PartitionInfo& partition : topic->partitions) {
       const std::vector<NodeId>& nodes = partition.replicas;
@@ -94,21 +92,23 @@ std::vector<GroupId> NodeWatch::ExpectedReplicas() const {
 }
 
 void NodeWatch::Look() {
-  NodeLook look{.draining = draining_, .found_cluster = room_ != nullptr};
-  if (room_ == nullptr) return Observe(look);
-  const ReplicaVitals vitals = room_->vitals();
+  ControllerRoom* const room = context_.rooms.room();
+  NodeLook look{.draining = draining_, .found_cluster = room != nullptr};
+  if (room == nullptr) return Observe(look);
+  const ReplicaVitals vitals = room->vitals();
   look.controller_known = vitals.has_leader;
   look.controller_behind = vitals.refilling || vitals.lag_entries > kCaughtUpEntries;
-  look.registered = room_->controller().registered();
-  context_.replicas.Tally(ExpectedReplicas(), [this, look](const ReplicaTally& tally) mutable {
-    look.replicas = tally;
-    context_.replicas.controller_host().shard().Post([this, look] { Observe(look); });
-  });
+  look.registered = room->controller().registered();
+  context_.rooms.replicas().Tally(
+      ExpectedReplicas(), [this, look](const ReplicaTally& tally) mutable {
+        look.replicas = tally;
+        context_.rooms.replicas().controller_host().shard().Post([this, look] { Observe(look); });
+      });
 }
 
 void NodeWatch::Observe(const NodeLook& look) {
   const bool was_ready = readiness_.ready();
-  readiness_.Observe(look, context_.replicas.controller_host().shard().NowUs());
+  readiness_.Observe(look, context_.rooms.replicas().controller_host().shard().NowUs());
   {
     const std::lock_guard lock(mutex_);
     ready_ = readiness_.ready();
@@ -146,7 +146,7 @@ void NodeWatch::MakeHealthPage(Callback<HttpAnswer> done) {
       });
     });
   };
-  const auto& hosts = context_.replicas.hosts();
+  const auto& hosts = context_.rooms.replicas().hosts();
   for (size_t i = 0; i < hosts.size(); ++i) ask(hosts[i]->shard(), "shard-" + std::to_string(i));
   ask(context_.writer, "log-writer");
   probe->timer = thread_.After(kHealthPatienceUs, [probe] {
@@ -171,7 +171,7 @@ void NodeWatch::MakeMetricsPage(Callback<HttpAnswer> done) {
 }
 
 void NodeWatch::AskShards(const std::shared_ptr<Gathering>& gathering) {
-  const auto& hosts = context_.replicas.hosts();
+  const auto& hosts = context_.rooms.replicas().hosts();
   gathering->missing = hosts.size();
   gathering->stats.shards.resize(hosts.size());
   last_hosts_.resize(hosts.size());
@@ -182,12 +182,12 @@ void NodeWatch::AskShards(const std::shared_ptr<Gathering>& gathering) {
       ClusterSample controller;
       RefillSample refills;
       if (i == 0) {  // group 0's shard
-        if (room_ != nullptr) {
-          stats.counters.Add(room_->counters());
-          controller.controller_leads = room_->IsReadyLeader();
-          controller.controller_known = room_->vitals().has_leader;
+        if (ControllerRoom* const room = context_.rooms.room()) {
+          stats.counters.Add(room->counters());
+          controller.controller_leads = room->IsReadyLeader();
+          controller.controller_known = room->vitals().has_leader;
         }
-        const StatusTeller::Refills told = context_.teller.refills();
+        const StatusTeller::Refills told = context_.rooms.teller().refills();
         refills = {.now = told.now, .started = told.begun, .ended = told.ended};
       }
       thread_.Post([this, gathering, i, controller, refills, stats = std::move(stats)] {
@@ -241,16 +241,17 @@ void NodeWatch::FillRest(NodeStats& stats) const {
                      .disk_total_bytes = usage.disk_total_bytes,
                      .accepts_produce = usage.accepts_produce,
                      .draining = draining_};
-  const auto& hosts = context_.replicas.hosts();
-  for (size_t i = 0; i < hosts.size(); ++i) stats.shards[i].stats = hosts[i]->shard().stats();
+  for (size_t i = 0; i < context_.shards.size(); ++i) {
+    stats.shards[i].stats = context_.shards[i]->stats();
+  }
   stats.store = context_.store.stats();
   stats.transport = context_.transport.stats();
   stats.grpc = context_.grpc.stats();
-  const ClusterImagePtr image = context_.broker.image();
+  const ClusterImagePtr image = context_.rooms.broker().image();
   stats.cluster.nodes = image->nodes.size();
   stats.cluster.topics = image->topics.size();
   stats.cluster.partitions = image->groups.size();
-  for (const NodeId node : context_.broker.LiveNodes()) {
+  for (const NodeId node : context_.rooms.broker().LiveNodes()) {
     if (image->nodes.contains(node)) ++stats.cluster.live_nodes;
   }
 }

@@ -2,8 +2,8 @@
 // alive), /readyz (should it be sent work), /metrics. It asks every room for its numbers and waits
 // for none longer than a patience; no room knows of it.
 //
-// Threads: pages are made on a thread of its own. SetRoom, Drain and Look belong to group 0's
-// shard, the rest to the thread that starts and stops the node, but for what says otherwise.
+// Threads: pages are made on a thread of its own. Drain and Look belong to group 0's shard, the
+// rest to the thread that starts and stops the node, but for what says otherwise.
 #pragma once
 
 #include <atomic>
@@ -13,14 +13,12 @@
 #include <vector>
 
 #include "server/config.h"
-#include "server/controller_room.h"
 #include "server/grpc/grpc_server.h"
 #include "server/http/http_server.h"
-#include "server/local_broker.h"
 #include "server/metrics/node_stats.h"
+#include "server/node_rooms.h"
 #include "server/readiness.h"
-#include "server/replica_router.h"
-#include "server/status_teller.h"
+#include "server/runtime/shard.h"
 #include "server/transport/peer_transport.h"
 #include "storage/rocks_log_store.h"
 #include "storage/thread_executor.h"
@@ -34,9 +32,8 @@ class NodeWatch {
     storage::RocksLogStore& store;
     Executor& writer;  // the store's
     PeerTransport& transport;
-    ReplicaRouter& replicas;
-    StatusTeller& teller;
-    const LocalBroker& broker;
+    NodeRooms& rooms;
+    const std::vector<std::unique_ptr<Shard>>& shards;  // the rooms'
     GrpcServer& grpc;
   };
 
@@ -48,8 +45,6 @@ class NodeWatch {
   /// Listens no longer. REQUIRES: the shards and the writer still run, or never will again.
   void Stop();
 
-  /// Group 0 runs here (or, nullptr, no longer).
-  void SetRoom(ControllerRoom* room);
   /// From now on the node is not ready: whoever balances load sends it no more.
   void Drain();
   /// Judges whether the node is ready; about once a second.
@@ -74,7 +69,6 @@ class NodeWatch {
   const Context context_;
 
   // Group 0's shard.
-  ControllerRoom* room_ = nullptr;
   Readiness readiness_;
 
   std::atomic<bool> draining_ = false;

@@ -4,8 +4,6 @@
 
 #include <algorithm>
 #include <atomic>
-#include <string>
-#include <thread>
 #include <utility>
 
 namespace jangada::server {
@@ -15,11 +13,6 @@ namespace {
 constexpr size_t kMaxUnfoldedBytes = size_t{1} << 30;
 
 constexpr int64_t kTickMs = 10;
-
-size_t ShardCount(const Config& config) {
-  if (config.shards > 0) return static_cast<size_t>(config.shards);
-  return std::max(1U, std::thread::hardware_concurrency());
-}
 
 /// Different for each (node, group), so that election timeouts differ; the same at every start.
 uint64_t ElectionSeed(NodeId node, GroupId group) {
@@ -36,10 +29,11 @@ TopicConfig ConfigOf(const TopicInfo& topic) {
   return {};
 }
 
-ReplicaRouter::ReplicaRouter(const Config& config, storage::LogStore& store, Transport& transport,
-                             HostObserver& observer, std::vector<storage::GroupState> loaded)
-    : config_(config), store_(store) {
-  const size_t shards = ShardCount(config);
+ReplicaRouter::ReplicaRouter(Context context, std::vector<storage::GroupState> loaded)
+    : context_(std::move(context)) {
+  const size_t shards = context_.shards.size();
+  CHECK_GT(shards, 0u);
+  const Config& config = context_.config;
   ShardHost::Options options{
       .cache_bytes = static_cast<size_t>(config.storage.cache_bytes) / shards,
       .max_unfolded_bytes = kMaxUnfoldedBytes / shards,
@@ -48,29 +42,13 @@ ReplicaRouter::ReplicaRouter(const Config& config, storage::LogStore& store, Tra
                  .interval_us = config.raft.heartbeat_ms * 1000}};
   for (size_t i = 0; i < shards; ++i) {
     options.pulses.shard = static_cast<uint32_t>(i);
-    hosts_.push_back(std::make_unique<ShardHost>(options, "shard-" + std::to_string(i), store,
-                                                 transport, observer));
+    hosts_.push_back(std::make_unique<ShardHost>(options, *context_.shards[i], context_.store,
+                                                 context_.transport, context_.observer));
   }
   for (storage::GroupState& state : loaded) {
     const GroupId group = state.group;
     loaded_.emplace(group, std::move(state));
   }
-}
-
-ReplicaRouter::~ReplicaRouter() { StopShards(); }
-
-std::vector<Shard*> ReplicaRouter::shards() const {
-  std::vector<Shard*> shards;
-  for (const auto& host : hosts_) shards.push_back(&host->shard());
-  return shards;
-}
-
-void ReplicaRouter::StartShards() {
-  for (const auto& host : hosts_) host->shard().Start();
-}
-
-void ReplicaRouter::StopShards() {
-  for (const auto& host : hosts_) host->shard().Stop();
 }
 
 /// Runs `ask` on every shard and hands the sum of its answers to `done`, on the shard that answered
@@ -177,18 +155,22 @@ void ReplicaRouter::OnPeerUnreachable(NodeId peer, bool refused) {
   }
 }
 
-raft::Options ReplicaRouter::RaftOptions(GroupId group) const {
-  return {
-      .self = config_.self(),
-      .seed = ElectionSeed(config_.self(), group),
-      .heartbeat_ticks = static_cast<raft::Ticks>(config_.raft.heartbeat_ms / kTickMs),
-      .election_ticks = static_cast<raft::Ticks>(config_.raft.election_timeout_ms / kTickMs),
-      .disk_stall_ticks = static_cast<raft::Ticks>(config_.raft.disk_stall_ms / kTickMs),
-      .max_inflight_bytes = static_cast<size_t>(config_.raft.max_inflight_bytes),
-      .max_uncommitted_bytes = static_cast<size_t>(config_.raft.max_uncommitted_bytes),
-      // Every node folds the controller's log: what is committed is news at once.
-      .eager_commit = group == kControllerGroup,
-  };
+ReplicaOptions ReplicaRouter::OptionsOf(GroupId group) const {
+  const Config& config = context_.config;
+  ReplicaOptions options = context_.base.replica;
+  options.group = group;
+  options.tick_us = kTickMs * 1000;
+  options.checkpoint_every_bytes = static_cast<size_t>(config.storage.checkpoint_bytes);
+  options.raft.self = config.self();
+  options.raft.seed = ElectionSeed(config.self(), group);
+  options.raft.heartbeat_ticks = static_cast<raft::Ticks>(config.raft.heartbeat_ms / kTickMs);
+  options.raft.election_ticks = static_cast<raft::Ticks>(config.raft.election_timeout_ms / kTickMs);
+  options.raft.disk_stall_ticks = static_cast<raft::Ticks>(config.raft.disk_stall_ms / kTickMs);
+  options.raft.max_inflight_bytes = static_cast<size_t>(config.raft.max_inflight_bytes);
+  options.raft.max_uncommitted_bytes = static_cast<size_t>(config.raft.max_uncommitted_bytes);
+  // Every node folds the controller's log: what is committed is news at once.
+  options.raft.eager_commit = group == kControllerGroup;
+  return options;
 }
 
 storage::GroupState ReplicaRouter::TakeLoaded(GroupId group) {
@@ -202,7 +184,7 @@ storage::GroupState ReplicaRouter::TakeLoaded(GroupId group) {
   fresh.group = group;
   // The disk once lost whole groups: this may be one of them, and then it had voted and
   // acknowledged.
-  fresh.damaged = fresh.forgot_votes = store_.may_have_lost_groups();
+  fresh.damaged = fresh.forgot_votes = context_.store.may_have_lost_groups();
   return fresh;
 }
 
@@ -217,14 +199,11 @@ std::vector<GroupId> ReplicaRouter::LoadedPartitions() const {
 void ReplicaRouter::StartPartition(const PartitionInfo& partition,
                                    std::shared_ptr<const TopicInfo> topic, bool bootstrap) {
   const GroupId group = partition.group;
-  PartitionOptions options;
+  PartitionOptions options = context_.base;
   options.where = {.topic = topic->name, .partition = partition.partition};
-  options.replica.group = group;
-  options.replica.raft = RaftOptions(group);
-  options.replica.tick_us = kTickMs * 1000;
-  options.replica.checkpoint_every_bytes = static_cast<size_t>(config_.storage.checkpoint_bytes);
+  options.replica = OptionsOf(group);
   options.replica.preferred =
-      !partition.replicas.empty() && partition.replicas.front() == config_.self();
+      !partition.replicas.empty() && partition.replicas.front() == context_.config.self();
   options.config = ConfigOf(*topic);
   storage::GroupState state = TakeLoaded(group);
   // The first voters are part of no entry: a damaged replica whose log begins anew must be told

@@ -17,14 +17,20 @@ namespace jangada::server {
 
 class ReplicaRouter final : public ReplicaHost {
  public:
-  /// `loaded`: what the store found at start. Everything referred to outlives the router.
-  ReplicaRouter(const Config& config, storage::LogStore& store, Transport& transport,
-                HostObserver& observer, std::vector<storage::GroupState> loaded);
-  ~ReplicaRouter() override;
+  struct Context {  // all outlive the router
+    const Config& config;
+    storage::LogStore& store;
+    Transport& transport;
+    HostObserver& observer;
+    std::vector<Executor*> shards;  // not empty; the first is the controller's executor
+    /// What a partition starts with beyond what the configuration, its topic and its place say: the
+    /// simulator makes windows small with it.
+    PartitionOptions base;
+  };
 
-  void StartShards();
-  /// Ends the threads. REQUIRES: StopReplicas is done.
-  void StopShards();
+  /// `loaded`: what the store found at start.
+  ReplicaRouter(Context context, std::vector<storage::GroupState> loaded);
+
   /// `done` on an unspecified thread, when every partition has written its last checkpoint.
   void StopReplicas(Callback<> done);
 
@@ -43,8 +49,6 @@ class ReplicaRouter final : public ReplicaHost {
   const std::vector<std::unique_ptr<ShardHost>>& hosts() const { return hosts_; }
   /// Group 0's shard: the controller's executor.
   ShardHost& controller_host() { return *hosts_.front(); }
-  /// Every shard, group 0's first.
-  std::vector<Shard*> shards() const;
   ShardHost& HostOf(GroupId group) { return *hosts_[group.value() % hosts_.size()]; }
 
   /// Runs `call` on the group's shard with the partition, or with nullptr if it does not run here.
@@ -56,8 +60,8 @@ class ReplicaRouter final : public ReplicaHost {
   void OnPulse(NodeId from, Pulse pulse);
   void OnPeerUnreachable(NodeId peer, bool refused);
 
-  /// Raft's options for a group on this node.
-  raft::Options RaftOptions(GroupId group) const;
+  /// What a group's replica on this node starts with.
+  ReplicaOptions OptionsOf(GroupId group) const;
   /// What the store found of a group at start, once; a fresh state if nothing.
   storage::GroupState TakeLoaded(GroupId group);
   /// The partition groups that the store found.
@@ -77,11 +81,10 @@ class ReplicaRouter final : public ReplicaHost {
   Executor& controller_executor() { return hosts_.front()->shard(); }
 
   // Constant after construction.
-  const Config& config_;
-  storage::LogStore& store_;
+  const Context context_;
   std::vector<std::unique_ptr<ShardHost>> hosts_;
 
-  // Owned by the controller's executor (before StartShards: by the thread that starts the node).
+  // Owned by the controller's executor (before it runs: by the thread that starts the node).
   std::map<GroupId, storage::GroupState> loaded_;
 };
 

@@ -16,19 +16,15 @@ std::optional<NodeId> Successor(const raft::RaftStatus& status) {
   return best == nullptr ? std::nullopt : std::optional(best->node);
 }
 
-ShardHost::ShardHost(const Options& options, const std::string& name, storage::LogStore& store,
+ShardHost::ShardHost(const Options& options, Executor& shard, storage::LogStore& store,
                      Transport& transport, HostObserver& observer)
     : options_(options),
+      shard_(shard),
       store_(store),
       transport_(transport),
       observer_(observer),
-      shard_(name),
       cache_(options.cache_bytes),
-      pulses_(options.pulses, shard_, transport) {
-  shard_.SetEndOfTurn([this] { transport_.Flush(); });
-}
-
-ShardHost::~ShardHost() { shard_.Stop(); }
+      pulses_(options.pulses, shard_, transport) {}
 
 ReplicaContext ShardHost::context() {
   return {.executor = shard_,

@@ -5,14 +5,13 @@
 
 #include <map>
 #include <memory>
-#include <string>
 #include <utility>
 #include <vector>
 
+#include "base/executor.h"
 #include "server/host_stats.h"
 #include "server/partition/partition.h"
 #include "server/partition/pulses.h"
-#include "server/runtime/shard.h"
 #include "storage/entry_cache.h"
 
 namespace jangada::server {
@@ -43,13 +42,12 @@ class ShardHost final : public ReplicaObserver {
     Pulses::Options pulses;
   };
 
-  /// All outlive the host. `name` is the thread's.
-  ShardHost(const Options& options, const std::string& name, storage::LogStore& store,
-            Transport& transport, HostObserver& observer);
-  ~ShardHost() override;
+  /// All outlive the host. `shard` flushes the transport at the end of its turns, and runs no more
+  /// when the host goes.
+  ShardHost(const Options& options, Executor& shard, storage::LogStore& store, Transport& transport,
+            HostObserver& observer);
 
-  /// The executor; Start and Stop are the node's.
-  Shard& shard() { return shard_; }
+  Executor& shard() { return shard_; }
   Pulses& pulses() { return pulses_; }
   ReplicaContext context();
 
@@ -82,12 +80,12 @@ class ShardHost final : public ReplicaObserver {
 
   // Constant after construction.
   const Options options_;
+  Executor& shard_;
   storage::LogStore& store_;
   Transport& transport_;
   HostObserver& observer_;
 
   // Owned by the shard. Destroyed in this order's reverse: partitions before what they use.
-  Shard shard_;
   storage::EntryCache cache_;
   Pulses pulses_;
   std::map<GroupId, std::unique_ptr<Partition>> partitions_;

@@ -25,19 +25,34 @@ int64_t NowMs() {
       .count();
 }
 
+std::optional<DiskSpace::Room> AskFileSystem(const std::string& path) {
+  struct statvfs space;
+  if (::statvfs(path.c_str(), &space) != 0) return std::nullopt;
+  return DiskSpace::Room{
+      .free_bytes = static_cast<int64_t>(space.f_bavail) * static_cast<int64_t>(space.f_frsize),
+      .total_bytes = static_cast<int64_t>(space.f_blocks) * static_cast<int64_t>(space.f_frsize)};
+}
+
 }  // namespace
 
-DiskSpace::DiskSpace(std::string path, int64_t min_free_bytes)
-    : path_(std::move(path)), min_free_bytes_(min_free_bytes) {
+DiskSpace::DiskSpace(const std::string& path, int64_t min_free_bytes)
+    : ask_([path] { return AskFileSystem(path); }),
+      min_free_bytes_(min_free_bytes),
+      refresh_ms_(kRefreshMs) {
+  Refresh();
+}
+
+DiskSpace::DiskSpace(AskRoom ask, int64_t min_free_bytes)
+    : ask_(std::move(ask)), min_free_bytes_(min_free_bytes), refresh_ms_(0) {
   Refresh();
 }
 
 void DiskSpace::Refresh() const {
-  refreshed_ms_ = NowMs();
-  struct statvfs space;
-  if (::statvfs(path_.c_str(), &space) != 0) return;  // keeps what is known; a write will tell
-  free_ = static_cast<int64_t>(space.f_bavail) * static_cast<int64_t>(space.f_frsize);
-  total_ = static_cast<int64_t>(space.f_blocks) * static_cast<int64_t>(space.f_frsize);
+  if (refresh_ms_ > 0) refreshed_ms_ = NowMs();
+  const std::optional<Room> room = ask_();
+  if (!room) return;
+  free_ = room->free_bytes;
+  total_ = room->total_bytes;
 }
 
 int64_t DiskSpace::min_free_bytes(int64_t total) const {
@@ -46,7 +61,7 @@ int64_t DiskSpace::min_free_bytes(int64_t total) const {
 }
 
 LogStore::Usage DiskSpace::usage() const {
-  if (NowMs() - refreshed_ms_ >= kRefreshMs) Refresh();
+  if (refresh_ms_ == 0 || NowMs() - refreshed_ms_ >= refresh_ms_) Refresh();
   const int64_t total = total_;
   const int64_t free = free_;
   const int64_t wanted = min_free_bytes(total);

@@ -8,6 +8,8 @@
 
 #include <atomic>
 #include <cstdint>
+#include <functional>
+#include <optional>
 #include <string>
 
 #include "storage/log_store.h"
@@ -16,8 +18,17 @@ namespace jangada::storage {
 
 class DiskSpace {
  public:
+  struct Room {
+    int64_t free_bytes = 0;
+    int64_t total_bytes = 0;
+  };
+  /// nullopt: it cannot be told now; what is known stays, and a write will tell.
+  using AskRoom = std::function<std::optional<Room>()>;
+
   /// `min_free_bytes` 0: the smaller of 1 GiB and 5 % of the disk.
-  DiskSpace(std::string path, int64_t min_free_bytes);
+  DiskSpace(const std::string& path, int64_t min_free_bytes);
+  /// A disk that needs no sparing: it is asked each time.
+  DiskSpace(AskRoom ask, int64_t min_free_bytes);
 
   /// Asks the file system at most once a second.
   LogStore::Usage usage() const;
@@ -28,8 +39,9 @@ class DiskSpace {
   void Refresh() const;
   int64_t min_free_bytes(int64_t total) const;
 
-  const std::string path_;
+  const AskRoom ask_;
   const int64_t min_free_bytes_;
+  const int64_t refresh_ms_;  // 0: always
   mutable std::atomic<int64_t> refreshed_ms_ = 0;
   mutable std::atomic<int64_t> free_ = 0;
   mutable std::atomic<int64_t> total_ = 0;

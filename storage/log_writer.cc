@@ -166,12 +166,19 @@ Status LogWriter::CommitBatch() {
 
 void LogWriter::Answer() {
   // One post for each executor, not for each write: a sync of a thousand groups wakes a shard once.
-  std::map<Executor*, std::vector<std::pair<Callback<Status>, Status>>> answers;
+  // In the order of the writes, not of addresses, so that a simulated run can be replayed.
+  using Answers = std::vector<std::pair<Callback<Status>, Status>>;
+  std::vector<std::pair<Executor*, Answers>> by_executor;
   for (Waiting& waiting : waiting_) {
-    answers[waiting.reply_to].emplace_back(std::move(waiting.done), std::move(waiting.answer));
+    auto known = std::find_if(by_executor.begin(), by_executor.end(),
+                              [&](const auto& entry) { return entry.first == waiting.reply_to; });
+    if (known == by_executor.end()) {
+      known = by_executor.emplace(known, waiting.reply_to, Answers());
+    }
+    known->second.emplace_back(std::move(waiting.done), std::move(waiting.answer));
   }
   waiting_.clear();
-  for (auto& [executor, list] : answers) {
+  for (auto& [executor, list] : by_executor) {
     executor->Post([list = std::move(list)]() mutable {
       for (auto& [done, answer] : list) done(std::move(answer));
     });

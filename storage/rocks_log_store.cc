@@ -12,6 +12,7 @@
 #include "storage/disk_space.h"
 #include "storage/log_writer.h"
 #include "storage/rocks_load.h"
+#include "storage/rocks_parts.h"
 #include "storage/rocks_reader.h"
 #include "storage/space_reclaimer.h"
 #include "storage/synced_mark.h"
@@ -58,8 +59,7 @@ Status SyncFolder(const std::string& path) {
 
 /// Reads what the database holds and makes durable what of it is damaged or gone, before anything
 /// else is written. kDataCorrupt: the rows by which the others are understood cannot be read.
-Result<LoadedLogs> LoadAndSettle(const RocksOptions& options, const RocksOpened& opened,
-                                 SyncedMark* mark) {
+Result<LoadedLogs> LoadAndSettle(const RocksOpened& opened, SyncedMark* mark) {
   TRY_ASSIGN(LoadedLogs loaded, LoadLogs(opened.db, opened.suspect));
   if (opened.found == Found::kNothing) {
     TRY(mark->Reset());
@@ -68,26 +68,21 @@ Result<LoadedLogs> LoadAndSettle(const RocksOptions& options, const RocksOpened&
   const bool lost_writes = opened.db.db->GetLatestSequenceNumber() < mark->noted();
   TRY(RecordDamage(opened.db, &loaded, lost_writes));
   TRY(mark->Note(opened.db.db->GetLatestSequenceNumber(), opened.db.Manifest()));
-  if (opened.suspect) ClearSuspect(options.path);
+  if (opened.suspect) ClearSuspect(opened.db.path);
   return loaded;
 }
 
 }  // namespace
 
 struct RocksLogStore::Impl {
-  Impl(const RocksOptions& options, RocksDb open_db, SyncedMark open_mark, LoadedLogs loaded,
-       Executor& writer_executor)
-      : db(std::move(open_db)),
-        space(options.path, options.min_free_bytes),
-        mark(std::move(open_mark)),
+  Impl(StoreParts parts, LoadedLogs loaded, Executor& writer_executor)
+      : db(std::move(parts.opened.db)),
+        space(std::move(parts.space)),
+        mark(std::move(parts.mark)),
         reader(db),
-        writer({db, space, views, mark, writer_executor}, std::move(loaded.groups),
+        writer({db, *space, views, mark, writer_executor}, std::move(loaded.groups),
                loaded.lost_groups),
-        reclaimer(db, space, writer) {
-    for (int i = 0; i < options.reader_threads; ++i) {
-      readers.push_back(std::make_unique<ThreadExecutor>("store-read-" + std::to_string(i)));
-    }
-  }
+        readers(std::move(parts.readers)) {}
 
   ~Impl() { db.abandoned = writer.met_io_error(); }
 
@@ -105,16 +100,17 @@ struct RocksLogStore::Impl {
   void ReadAndJudge(GroupId group, Executor& reply_to, Callback<T> done, ReadFunction read);
 
   RocksDb db;
-  DiskSpace space;
+  std::unique_ptr<DiskSpace> space;
   ViewTable views;
   SyncedMark mark;
   RocksReader reader;
   LogWriter writer;
+  const std::vector<Executor*> readers;
   std::atomic<size_t> next_reader = 0;
   LatencyHistogram cold_read_latency;
-  // First to go: they use all of the above.
-  std::vector<std::unique_ptr<ThreadExecutor>> readers;
-  SpaceReclaimer reclaimer;
+  // Of a store that opened them itself. First to go: they use all of the above.
+  std::vector<std::unique_ptr<ThreadExecutor>> reader_threads;
+  std::unique_ptr<SpaceReclaimer> reclaimer;
 };
 
 Result<std::unique_ptr<RocksLogStore>> RocksLogStore::Open(const RocksOptions& options,
@@ -143,17 +139,43 @@ Result<std::unique_ptr<RocksLogStore>> RocksLogStore::Open(const RocksOptions& o
     TRY(SyncFolder(options.path));
   }
 
-  const auto make = [&](RocksOpened from, LoadedLogs logs) {
-    return std::unique_ptr<RocksLogStore>(new RocksLogStore(std::make_unique<Impl>(
-        options, std::move(from.db), *std::move(mark), std::move(logs), writer)));
+  std::vector<std::unique_ptr<ThreadExecutor>> threads;
+  StoreParts parts{.opened = std::move(opened),
+                   .mark = *std::move(mark),
+                   .space = std::make_unique<DiskSpace>(options.path, options.min_free_bytes),
+                   .readers = {},
+                   .open_new_instead = [&options](const std::string& why) {
+                     return OpenNewInstead(options, why);
+                   }};
+  for (int i = 0; i < options.reader_threads; ++i) {
+    threads.push_back(std::make_unique<ThreadExecutor>("store-read-" + std::to_string(i)));
+    parts.readers.push_back(threads.back().get());
+  }
+  TRY_ASSIGN(std::unique_ptr<RocksLogStore> store, OpenOn(std::move(parts), writer));
+  Impl& impl = *store->impl_;
+  impl.reader_threads = std::move(threads);
+  impl.reclaimer = std::make_unique<SpaceReclaimer>(impl.db, *impl.space, impl.writer);
+  return store;
+}
+
+Result<std::unique_ptr<RocksLogStore>> RocksLogStore::OpenOn(StoreParts parts, Executor& writer) {
+  const auto make = [&writer](StoreParts from, LoadedLogs logs) {
+    auto impl = std::make_unique<Impl>(std::move(from), std::move(logs), writer);
+    return std::unique_ptr<RocksLogStore>(new RocksLogStore(std::move(impl)));
   };
-  Result<LoadedLogs> loaded = LoadAndSettle(options, opened, &*mark);
-  if (loaded.ok()) return make(std::move(opened), *std::move(loaded));
+  Result<LoadedLogs> loaded = LoadAndSettle(parts.opened, &parts.mark);
+  if (loaded.ok()) return make(std::move(parts), *std::move(loaded));
   if (loaded.error().code != ErrorCode::kDataCorrupt) return loaded.error();
-  { const RocksDb closed = std::move(opened.db); }
-  TRY_ASSIGN(RocksOpened instead, OpenNewInstead(options, loaded.error().message));
-  TRY_ASSIGN(LoadedLogs nothing, LoadAndSettle(options, instead, &*mark));
-  return make(std::move(instead), std::move(nothing));
+  { const RocksDb closed = std::move(parts.opened.db); }
+  TRY_ASSIGN(RocksOpened instead, parts.open_new_instead(loaded.error().message));
+  // An open database cannot be assigned to, so all parts are put together anew.
+  StoreParts anew{.opened = std::move(instead),
+                  .mark = std::move(parts.mark),
+                  .space = std::move(parts.space),
+                  .readers = std::move(parts.readers),
+                  .open_new_instead = nullptr};
+  TRY_ASSIGN(LoadedLogs nothing, LoadAndSettle(anew.opened, &anew.mark));
+  return make(std::move(anew), std::move(nothing));
 }
 
 RocksLogStore::RocksLogStore(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}
@@ -306,7 +328,7 @@ void RocksLogStore::ReadCheckpoint(GroupId group, Executor& reply_to,
       });
 }
 
-LogStore::Usage RocksLogStore::usage() const { return impl_->space.usage(); }
+LogStore::Usage RocksLogStore::usage() const { return impl_->space->usage(); }
 
 StoreStats RocksLogStore::stats() const {
   return {.writer = impl_->writer.stats(), .cold_read = impl_->cold_read_latency.Snapshot()};

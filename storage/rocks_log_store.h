@@ -33,10 +33,14 @@ struct RocksOptions {
   rocksdb::Env* env = nullptr;
 };
 
+struct StoreParts;  // rocks_parts.h
+
 class RocksLogStore final : public LogStore {
  public:
   /// Opens or makes the store. `writer`: a thread of its own, where every write and sync happens.
   static Result<std::unique_ptr<RocksLogStore>> Open(const RocksOptions& options, Executor& writer);
+  /// On a database, a mark and readers of the caller's; room that is trimmed is not reclaimed.
+  static Result<std::unique_ptr<RocksLogStore>> OpenOn(StoreParts parts, Executor& writer);
   ~RocksLogStore() override;
 
   Result<std::vector<GroupState>> Load() override;

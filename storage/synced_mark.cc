@@ -21,7 +21,7 @@ namespace {
 constexpr size_t kBodySize = 24;
 constexpr size_t kSlotSize = kBodySize + 4;
 constexpr int kSlots = 2;
-constexpr off_t kSlotDistance = 4096;  // a page each: a torn page costs one slot
+constexpr int64_t kSlotDistance = 4096;  // a page each: a torn page costs one slot
 
 Error Failed(const char* doing) {
   return {ErrorCode::kIoError, std::string("cannot ") + doing +
@@ -33,9 +33,9 @@ struct Slot {
   ManifestLength manifest;
 };
 
-std::optional<Slot> ReadSlot(int file, int slot) {
+std::optional<Slot> ReadSlot(MarkFile& file, int slot) {
   char raw[kSlotSize];
-  if (::pread(file, raw, kSlotSize, slot * kSlotDistance) != kSlotSize) return std::nullopt;
+  if (!file.Read(raw, kSlotSize, slot * kSlotDistance)) return std::nullopt;
   ByteReader in({raw, kSlotSize});
   Slot read;
   read.sequence = in.Big<uint64_t>();
@@ -44,29 +44,38 @@ std::optional<Slot> ReadSlot(int file, int slot) {
   return read;
 }
 
+class RealMarkFile final : public MarkFile {
+ public:
+  explicit RealMarkFile(int file) : file_(file) {}
+  ~RealMarkFile() override { ::close(file_); }
+
+  bool Read(char* bytes, size_t size, int64_t offset) override {
+    return ::pread(file_, bytes, size, offset) == static_cast<ssize_t>(size);
+  }
+  bool Write(const char* bytes, size_t size, int64_t offset) override {
+    return ::pwrite(file_, bytes, size, offset) == static_cast<ssize_t>(size);
+  }
+  bool Sync() override { return ::fsync(file_) == 0; }
+
+ private:
+  const int file_;
+};
+
 }  // namespace
 
 Result<SyncedMark> SyncedMark::Open(const std::string& path) {
   const int file = ::open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0644);
   if (file < 0) return Failed("open");
-  SyncedMark mark(file);
-  for (int i = 0; i < kSlots; ++i) {
-    const std::optional<Slot> slot = ReadSlot(file, i);
-    if (!slot || slot->sequence < mark.noted_) continue;
-    mark.noted_ = slot->sequence;
-    mark.manifest_ = slot->manifest;
-  }
-  return mark;
+  return SyncedMark(std::make_unique<RealMarkFile>(file));
 }
 
-SyncedMark::SyncedMark(SyncedMark&& other) noexcept
-    : file_(std::exchange(other.file_, -1)),
-      noted_(other.noted_),
-      manifest_(other.manifest_),
-      slot_(other.slot_) {}
-
-SyncedMark::~SyncedMark() {
-  if (file_ >= 0) ::close(file_);
+SyncedMark::SyncedMark(std::unique_ptr<MarkFile> file) : file_(std::move(file)) {
+  for (int i = 0; i < kSlots; ++i) {
+    const std::optional<Slot> slot = ReadSlot(*file_, i);
+    if (!slot || slot->sequence < noted_) continue;
+    noted_ = slot->sequence;
+    manifest_ = slot->manifest;
+  }
 }
 
 Status SyncedMark::Note(uint64_t sequence, const ManifestLength& manifest) {
@@ -75,7 +84,7 @@ Status SyncedMark::Note(uint64_t sequence, const ManifestLength& manifest) {
   StoreBig<uint64_t>(raw + 8, manifest.number);
   StoreBig<uint64_t>(raw + 16, manifest.bytes);
   StoreBig<uint32_t>(raw + kBodySize, Crc32c({raw, kBodySize}));
-  if (::pwrite(file_, raw, kSlotSize, slot_ * kSlotDistance) != kSlotSize) return Failed("write");
+  if (!file_->Write(raw, kSlotSize, slot_ * kSlotDistance)) return Failed("write");
   slot_ = (slot_ + 1) % kSlots;
   noted_ = sequence;
   manifest_ = manifest;
@@ -84,7 +93,7 @@ Status SyncedMark::Note(uint64_t sequence, const ManifestLength& manifest) {
 
 Status SyncedMark::Reset() {
   for (int slot = 0; slot < kSlots; ++slot) TRY(Note(0, {}));
-  if (::fsync(file_) != 0) return Failed("sync");
+  if (!file_->Sync()) return Failed("sync");
   return {};
 }
 

@@ -5,6 +5,7 @@
 #pragma once
 
 #include <cstdint>
+#include <memory>
 #include <string>
 
 #include "base/result.h"
@@ -12,13 +13,21 @@
 
 namespace jangada::storage {
 
+/// The bytes of the mark's file; the simulator's are in memory. Errors are in errno.
+class MarkFile {
+ public:
+  virtual ~MarkFile() = default;
+  /// False unless all `size` bytes are there.
+  virtual bool Read(char* bytes, size_t size, int64_t offset) = 0;
+  virtual bool Write(const char* bytes, size_t size, int64_t offset) = 0;
+  virtual bool Sync() = 0;
+};
+
 class SyncedMark {
  public:
   /// Opens or makes the file.
   static Result<SyncedMark> Open(const std::string& path);
-  SyncedMark(SyncedMark&& other) noexcept;
-  SyncedMark& operator=(SyncedMark&&) = delete;
-  ~SyncedMark();
+  explicit SyncedMark(std::unique_ptr<MarkFile> file);
 
   /// The largest sequence number noted in a slot that passes its check.
   uint64_t noted() const { return noted_; }
@@ -30,9 +39,7 @@ class SyncedMark {
   Status Reset();
 
  private:
-  explicit SyncedMark(int file) : file_(file) {}
-
-  int file_;
+  std::unique_ptr<MarkFile> file_;
   uint64_t noted_ = 0;
   ManifestLength manifest_;
   int slot_ = 0;  // slots take turns, so that one damaged slot costs one note

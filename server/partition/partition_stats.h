@@ -27,6 +27,7 @@ struct ReplicaCounters {
   uint64_t checkpoints_installed = 0;
   uint64_t elections_started = 0;
   uint64_t elections_won = 0;
+  uint64_t starts = 0;  // of its Raft: more than one after damage, or where the disk had no room
   uint64_t damage_found = 0;  // times that this copy was found damaged, at its start or later
   // Of its partition.
   uint64_t fetches = 0;  // answered

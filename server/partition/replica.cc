@@ -87,6 +87,7 @@ Status Replica::Impl::Open(const storage::GroupState& state, const raft::Members
   }
   next.applied = std::min(next.machine, restored.last.index);
   restored.applied = next.applied;
+  ++counters.starts;
   refilling = state.damaged;
   if (refilling) ++counters.damage_found;
   if (refilling) observer.OnRefill(options.group, RefillEvent::kBegan);
@@ -473,6 +474,8 @@ raft::MembershipAt Replica::committed_membership() const {
 }
 
 raft::Index Replica::applied() const { return impl_->folded.applied; }
+
+raft::Index Replica::machine_applied() const { return impl_->folded.machine; }
 
 StateMachine& Replica::machine() { return *impl_->machine; }
 

@@ -130,6 +130,9 @@ class Replica {
   /// The last configuration known to be committed: who votes, and who may be deleted.
   raft::MembershipAt committed_membership() const;
   raft::Index applied() const;
+  /// How far the state machine's state reaches: beyond applied() while a checkpoint that folds in
+  /// more than the log holds yet is being caught up with.
+  raft::Index machine_applied() const;
   StateMachine& machine();
 
   struct Impl;

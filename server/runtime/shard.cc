@@ -26,7 +26,7 @@ Shard::~Shard() { Stop(); }
 
 void Shard::SetEndOfTurn(Callback<> hook) {
   CHECK(!thread_.joinable());
-  end_of_turn_ = std::move(hook);
+  turns_.SetEndOfTurn(std::move(hook));
 }
 
 void Shard::Start() {
@@ -52,19 +52,19 @@ void Shard::Post(Callback<> task) {
 
 void Shard::Defer(Callback<> task) {
   CHECK(IsCurrent());
-  deferred_.push_back(std::move(task));
+  turns_.Defer(std::move(task));
 }
 
 Executor::TimerId Shard::After(int64_t delay_us, Callback<> task) {
   CHECK(IsCurrent());
-  const TimerId id = timers_.Add(NowUs() + delay_us, std::move(task));
+  const TimerId id = turns_.timers().Add(NowUs() + delay_us, std::move(task));
   ArmTimer();
   return id;
 }
 
 void Shard::Cancel(TimerId timer) {
   CHECK(MayTouch());
-  timers_.Cancel(timer);  // a wake-up for nothing costs less than arming anew
+  turns_.timers().Cancel(timer);  // a wake-up for nothing costs less than arming anew
 }
 
 int64_t Shard::NowUs() const {
@@ -96,24 +96,15 @@ void Shard::Run() {
   current_shard = this;
   const auto work = asio::make_work_guard(io_);
   while (io_.run_one() > 0) {
-    for (int i = 1; i < kTasksPerTurn && io_.poll_one() > 0; ++i) {
+    for (int i = 1; i < Turns::kTasksPerTurn && io_.poll_one() > 0; ++i) {
     }
-    EndTurn();
+    if (turns_.EndTurn()) Post([] {});  // so that the next turn comes at once
   }
   current_shard = nullptr;
 }
 
-void Shard::EndTurn() {
-  for (int round = 0; round < kDeferRounds && !deferred_.empty(); ++round) {
-    std::vector<Callback<>> now = std::exchange(deferred_, {});
-    for (Callback<>& task : now) task();
-  }
-  if (!deferred_.empty()) Post([] {});  // so that the next turn comes at once
-  if (end_of_turn_) end_of_turn_();
-}
-
 void Shard::ArmTimer() {
-  const std::optional<int64_t> next = timers_.NextDeadline();
+  const std::optional<int64_t> next = turns_.timers().NextDeadline();
   if (!next || (armed_for_us_ >= 0 && armed_for_us_ <= *next)) return;
   armed_for_us_ = *next;
   wakeup_.expires_at(asio::steady_timer::time_point(std::chrono::microseconds(*next)));
@@ -124,8 +115,7 @@ void Shard::ArmTimer() {
 
 void Shard::FireTimers() {
   armed_for_us_ = -1;
-  const int64_t now = NowUs();
-  while (Callback<> task = timers_.TakeDue(now)) task();
+  turns_.FireTimers(NowUs());
   ArmTimer();
 }
 

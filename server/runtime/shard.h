@@ -1,9 +1,9 @@
 // Shard: one thread with one Asio io_context; the real Executor. It owns its replicas entirely:
 // calls come in by Post, completions go out by Post, so nothing below the listeners needs a lock.
 //
-// The thread works in turns: it runs what is ready (at most kTasksPerTurn tasks), then what was
-// deferred to the turn's end, then the end-of-turn hook. What one turn gathers is written and sent
-// once.
+// The thread works in turns: it runs what is ready (at most Turns::kTasksPerTurn tasks), then what
+// was deferred to the turn's end, then the end-of-turn hook. What one turn gathers is written and
+// sent once.
 #pragma once
 
 #include <atomic>
@@ -13,11 +13,10 @@
 #include <memory>
 #include <string>
 #include <thread>
-#include <vector>
 
 #include "base/executor.h"
 #include "server/runtime/shard_stats.h"
-#include "server/runtime/timers.h"
+#include "server/runtime/turns.h"
 
 namespace jangada::server {
 
@@ -51,16 +50,11 @@ class Shard final : public Executor {
   boost::asio::io_context& io() { return io_; }
 
  private:
-  static constexpr int kTasksPerTurn = 256;
-  static constexpr int kDeferRounds =
-      16;  // deferred tasks may defer; then the turn ends all the same
-
   /// On the shard's thread, or after the thread has ended: then whoever takes the house down owns
   /// it.
   bool MayTouch() const { return IsCurrent() || !thread_.joinable(); }
 
   void Run();
-  void EndTurn();
   void ArmTimer();
   void FireTimers();
 
@@ -69,8 +63,7 @@ class Shard final : public Executor {
   const std::string name_;
   boost::asio::io_context io_{1};
   std::thread thread_;
-  Callback<> end_of_turn_;  // constant after Start
-  clockid_t cpu_clock_{};   // likewise; of the thread
+  clockid_t cpu_clock_{};  // of the thread; constant after Start
 
   std::atomic<uint64_t> posted_ = 0;
   std::atomic<uint64_t> run_ = 0;  // written by the shard's thread alone
@@ -78,8 +71,7 @@ class Shard final : public Executor {
   // Owned by the shard's thread.
   boost::asio::steady_timer wakeup_{io_};
   int64_t armed_for_us_ = -1;  // the deadline that wakeup_ waits for; -1: none
-  Timers timers_;
-  std::vector<Callback<>> deferred_;
+  Turns turns_;
 };
 
 }  // namespace jangada::server

@@ -11,16 +11,12 @@
 
 #include "base/ids.h"
 #include "base/result.h"
-#include "server/controller/cluster_image.h"  // Endpoint
 #include "server/transport/transport.h"
 #include "server/transport/transport_stats.h"
 
 namespace jangada::server {
 
-/// Grows with each incompatible change of proto/jangada/v1/peer.proto.
-inline constexpr uint32_t kPeerProtocolVersion = 1;
-
-class PeerTransport final : public Transport {
+class PeerTransport final : public PeerNetwork {
  public:
   /// `sink` outlives the transport.
   PeerTransport(const PeerIdentity& identity, PeerSink& sink);
@@ -36,13 +32,8 @@ class PeerTransport final : public Transport {
   /// the last time. Not from a callback of this transport. Idempotent.
   void Shutdown();
 
-  /// Who this node is, from now on (a cluster was founded or joined). Streams that exist stay,
-  /// unless the sink refuses their peers now.
-  void SetIdentity(const PeerIdentity& identity);
-
-  /// Every other node that there is; this node in the map is skipped. Those that are new are
-  /// dialed, those that moved dialed anew, those that left are disconnected.
-  void SetPeers(const std::map<NodeId, Endpoint>& peers);
+  void SetIdentity(const PeerIdentity& identity) override;
+  void SetPeers(const std::map<NodeId, Endpoint>& peers) override;
 
   void Send(GroupId group, raft::Message message) override;
   void Flush() override;

@@ -5,6 +5,7 @@
 #pragma once
 
 #include <cstdint>
+#include <map>
 #include <string>
 #include <utility>
 #include <vector>
@@ -14,9 +15,13 @@
 #include "base/result.h"
 #include "base/uuid.h"
 #include "raft/message.h"
+#include "server/controller/cluster_image.h"  // Endpoint
 #include "server/node_condition.h"
 
 namespace jangada::server {
+
+/// Grows with each incompatible change of proto/jangada/v1/peer.proto.
+inline constexpr uint32_t kPeerProtocolVersion = 1;
 
 struct LeaderHint {
   GroupId group;
@@ -66,7 +71,7 @@ struct Pulse {
 
 /// Who a node says it is; exchanged and checked when a connection between nodes opens.
 struct PeerIdentity {
-  uint32_t protocol_version = 1;
+  uint32_t protocol_version = kPeerProtocolVersion;
   Uuid cluster_id;  // zero: belongs to no cluster yet
   NodeId node;
   Uuid disk_id;
@@ -101,6 +106,18 @@ class Transport {
 
   /// `done` on an unspecified thread.
   virtual void Call(NodeId to, PeerCall call, int64_t timeout_us, Callback<Result<Bytes>> done) = 0;
+};
+
+/// A Transport that is told who there is to talk to, and as whom; by the node, from any thread.
+class PeerNetwork : public Transport {
+ public:
+  /// Who this node is, from now on (a cluster was founded or joined). Streams that exist stay,
+  /// unless the sink refuses their peers now.
+  virtual void SetIdentity(const PeerIdentity& identity) = 0;
+
+  /// Every other node that there is; this node in the map is skipped. Those that are new are
+  /// dialed, those that moved dialed anew, those that left are disconnected.
+  virtual void SetPeers(const std::map<NodeId, Endpoint>& peers) = 0;
 };
 
 /// The other direction, implemented by the node. Any thread; must not block.

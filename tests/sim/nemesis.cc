@@ -1,0 +1,386 @@
+#include "tests/sim/nemesis.h"
+
+#include <spdlog/spdlog.h>
+
+#include <algorithm>
+#include <functional>
+#include <utility>
+
+#include "tests/sim/cluster.h"
+
+namespace jangada::sim {
+namespace {
+
+constexpr int64_t kMs = 1'000;
+constexpr int64_t kReviveEveryUs = 250 * kMs;
+constexpr int64_t kFlapUs = 300 * kMs;
+
+template <class T>
+const T& OneOf(const std::vector<T>& all, Random& random) {
+  return all[random.Below(all.size())];
+}
+
+}  // namespace
+
+// ---- the course of it ----
+
+void Nemesis::Start(const std::set<int>& without) {
+  for (const Fault& fault : swarm_.faults) {
+    if (without.contains(fault.id)) continue;
+    cluster_.world().After(fault.at_us, [this, &fault] {
+      if (!over_) Strike(fault);
+    });
+  }
+  Revive();
+}
+
+void Nemesis::Strike(const Fault& fault) {
+  const Random random(fault.random);
+  const bool struck = StrikeProcess(fault, random) || StrikeNetwork(fault, random) ||
+                      StrikeDisk(fault, random) || StrikeCluster(fault, random);
+  if (!struck) return;
+  spdlog::warn("==== fault {} {} for {} ms", fault.id, kFaultNames[static_cast<size_t>(fault.kind)],
+               fault.for_us / kMs);
+  ++struck_[static_cast<size_t>(fault.kind)];
+  struck_ids_.push_back(fault.id);
+}
+
+void Nemesis::Later(const Fault& fault, std::function<void()> undo) {
+  cluster_.world().After(fault.for_us, [this, undo = std::move(undo)] {
+    if (!over_) undo();
+  });
+}
+
+/// Nodes that ended themselves come back, as under a service manager.
+void Nemesis::Revive() {
+  for (const NodeId id : cluster_.ids()) {
+    if (cluster_.node(id).IsUp() || dead_.contains(id) || down_.contains(id)) continue;
+    StartNode(id);
+  }
+  cluster_.world().After(kReviveEveryUs, [this] { Revive(); });
+}
+
+void Nemesis::StartNode(NodeId id) {
+  if (dead_.contains(id) || cluster_.node(id).IsUp()) return;
+  if (!cluster_.node(id).Start()) spdlog::warn("==== node {} did not start", id.value());
+}
+
+void Nemesis::StartLater(const Fault& fault, NodeId id) {
+  down_.insert(id);
+  Later(fault, [this, id] {
+    down_.erase(id);
+    StartNode(id);
+  });
+}
+
+void Nemesis::HealAllBut(const std::set<NodeId>& dead) {
+  over_ = true;
+  dead_ = dead;
+  down_.clear();
+  cuts_.clear();
+  cluster_.network().HealAll();
+  cluster_.network().SetWeather(LinkWeather());
+  cluster_.network().ClearOwnWeather();
+  for (const NodeId id : cluster_.ids()) {
+    SimNode& node = cluster_.node(id);
+    cluster_.door().Cut(id, false);
+    node.SetDiskPace(DiskPace());
+    node.SetLag(0);
+    node.disk().Mend();
+    node.Resume();
+    if (dead.contains(id)) {
+      if (node.IsUp()) node.Crash(false);
+    } else {
+      StartNode(id);
+    }
+  }
+}
+
+NodeId Nemesis::Victim(Random& random) const {
+  if (random.Chance(1, 2)) {
+    const std::vector<GroupId> groups = cluster_.checker().Groups();
+    if (!groups.empty()) {
+      if (const auto leader = cluster_.LeaderOf(OneOf(groups, random))) return *leader;
+    }
+  }
+  return OneOf(cluster_.ids(), random);
+}
+
+// ---- processes ----
+
+bool Nemesis::StrikeProcess(const Fault& fault, Random random) {
+  const NodeId victim = Victim(random);
+  SimNode& node = cluster_.node(victim);
+  switch (fault.kind) {
+    case FaultKind::kKill:
+    case FaultKind::kPower:
+      if (!node.IsUp()) return false;
+      node.Crash(fault.kind == FaultKind::kPower);
+      StartLater(fault, victim);
+      return true;
+    case FaultKind::kPowerAll:
+      for (const NodeId id : cluster_.ids()) {
+        if (cluster_.node(id).IsUp()) cluster_.node(id).Crash(true);
+        Fault own = fault;
+        own.for_us = static_cast<int64_t>(random.Below(static_cast<uint64_t>(fault.for_us)));
+        StartLater(own, id);
+      }
+      cluster_.reached().Count(Rare::kAllPowerLost);
+      return true;
+    case FaultKind::kPause:
+      if (!node.IsUp() || node.IsPaused()) return false;
+      for (const GroupId group : cluster_.checker().Groups()) {
+        if (cluster_.LeaderOf(group) == victim) cluster_.reached().Count(Rare::kLeaderPaused);
+      }
+      node.Pause();
+      Later(fault, [this, victim] { cluster_.node(victim).Resume(); });
+      return true;
+    case FaultKind::kStop:
+      if (!node.IsUp() || node.IsPaused() || node.IsStopping()) return false;
+      node.Stop();
+      StartLater(fault, victim);
+      return true;
+    default: return false;
+  }
+}
+
+// ---- the network ----
+
+void Nemesis::CutFor(const std::vector<std::pair<NodeId, NodeId>>& links, const Fault& fault) {
+  for (const auto& [from, to] : links) {
+    ++cuts_[{from, to}];
+    cluster_.network().Cut(from, to);
+  }
+  Later(fault, [this, links] {
+    for (const auto& link : links) {
+      if (--cuts_[link] == 0) cluster_.network().Heal(link.first, link.second);
+    }
+  });
+}
+
+/// Which links a partition of this kind cuts.
+std::vector<std::pair<NodeId, NodeId>> Nemesis::LinksToCut(FaultKind kind, Random random) const {
+  std::vector<NodeId> nodes = cluster_.ids();
+  const NodeId victim = Victim(random);
+  for (size_t i = nodes.size(); i > 1; --i) std::swap(nodes[i - 1], nodes[random.Below(i)]);
+  std::vector<std::pair<NodeId, NodeId>> links;
+  const auto both_ways = [&links](NodeId a, NodeId b) {
+    links.emplace_back(a, b);
+    links.emplace_back(b, a);
+  };
+  const size_t count = nodes.size();
+  for (size_t i = 0; i < count; ++i) {
+    for (size_t j = i + 1; j < count; ++j) {
+      const bool halves = i < count / 2 && j >= count / 2;
+      switch (kind) {
+        case FaultKind::kIsolate:
+          if (nodes[i] == victim || nodes[j] == victim) both_ways(nodes[i], nodes[j]);
+          break;
+        case FaultKind::kSplit:
+          if (halves) both_ways(nodes[i], nodes[j]);
+          break;
+        case FaultKind::kBridge:  // the last one still reaches both halves
+          if (halves && j != count - 1) both_ways(nodes[i], nodes[j]);
+          break;
+        case FaultKind::kRing:
+          if (j != i + 1 && !(i == 0 && j == count - 1 && count > 3)) both_ways(nodes[i], nodes[j]);
+          break;
+        default: break;
+      }
+    }
+  }
+  if (kind == FaultKind::kOneWay) {
+    const bool deaf = random.Chance(1, 2);
+    const bool to_all = random.Chance(1, 2);
+    for (const NodeId other : nodes) {
+      if (other == victim) continue;
+      links.push_back(deaf ? std::pair(other, victim) : std::pair(victim, other));
+      if (!to_all) break;
+    }
+  }
+  return links;
+}
+
+bool Nemesis::StrikeNetwork(const Fault& fault, Random random) {
+  SimNetwork& network = cluster_.network();
+  const NodeId victim = Victim(random);
+  switch (fault.kind) {
+    case FaultKind::kIsolate:
+    case FaultKind::kSplit:
+    case FaultKind::kOneWay:
+    case FaultKind::kBridge:
+    case FaultKind::kRing: {
+      const auto links = LinksToCut(fault.kind, random);
+      if (links.empty()) return false;
+      CutFor(links, fault);
+      return true;
+    }
+    case FaultKind::kFlap: {
+      const NodeId other = OneOf(cluster_.ids(), random);
+      if (other == victim) return false;
+      Fault on = fault;
+      on.for_us = kFlapUs / 2;
+      for (int64_t at_us = 0; at_us < fault.for_us; at_us += kFlapUs) {
+        cluster_.world().After(at_us, [this, victim, other, on] {
+          if (!over_) CutFor({{victim, other}, {other, victim}}, on);
+        });
+      }
+      return true;
+    }
+    case FaultKind::kSlowLink: {
+      LinkWeather slow = swarm_.weather;
+      slow.min_delay_us = 20 * kMs;
+      slow.max_delay_us = static_cast<int64_t>(50 * kMs + random.Below(1'000 * kMs));
+      for (const NodeId other : cluster_.ids()) {
+        if (other == victim) continue;
+        network.SetWeather(victim, other, slow);
+        network.SetWeather(other, victim, slow);
+      }
+      Later(fault, [this] { cluster_.network().ClearOwnWeather(); });
+      return true;
+    }
+    case FaultKind::kBreakStreams:
+      for (const NodeId other : cluster_.ids()) {
+        if (other != victim && random.Chance(1, 2)) network.Reset(victim, other);
+      }
+      return true;
+    case FaultKind::kCutClients:
+      cluster_.door().Cut(victim, true);
+      Later(fault, [this, victim] { cluster_.door().Cut(victim, false); });
+      return true;
+    default: return false;
+  }
+}
+
+// ---- disks and clocks ----
+
+/// Of each entry that a majority has synced, a majority of the good copies must survive: one node
+/// at a time.
+bool Nemesis::MayDamage(NodeId victim) const {
+  if (swarm_.nodes < 3) return false;
+  for (const NodeId id : cluster_.ids()) {
+    if (id != victim && cluster_.checker().IsDamaged(id)) return false;
+  }
+  return true;
+}
+
+bool Nemesis::StrikeDisk(const Fault& fault, Random random) {
+  const NodeId victim = Victim(random);
+  SimNode& node = cluster_.node(victim);
+  SimDisk& disk = node.disk();
+  switch (fault.kind) {
+    case FaultKind::kSlowDisk:
+      node.SetDiskPace({.min_sync_us = 10 * kMs,
+                        .max_sync_us = static_cast<int64_t>(20 * kMs + random.Below(500 * kMs)),
+                        .min_read_us = 1 * kMs,
+                        .max_read_us = static_cast<int64_t>(2 * kMs + random.Below(100 * kMs))});
+      Later(fault, [this, victim] { cluster_.node(victim).SetDiskPace(swarm_.disk); });
+      return true;
+    case FaultKind::kHungDisk:
+      if (!node.IsUp()) return false;
+      node.HangDisk(fault.for_us);
+      return true;
+    case FaultKind::kFailedSync:
+      if (!node.IsUp()) return false;
+      for (const GroupId group : cluster_.checker().Groups()) {
+        if (cluster_.LeaderOf(group) == victim) {
+          cluster_.reached().Count(Rare::kFailedSyncOfLeader);
+          break;
+        }
+      }
+      disk.FailNextSync(random.Chance(1, 2));
+      return true;
+    case FaultKind::kFullDisk:
+      disk.SetFree(static_cast<int64_t>(random.Below(1'000'000)));
+      Later(fault, [this, victim] { cluster_.node(victim).disk().SetFree(SimDisk::kRoomy); });
+      return true;
+    case FaultKind::kReadErrors: disk.FailReads(static_cast<int>(1 + random.Below(3))); return true;
+    case FaultKind::kWallJump: {
+      const auto by_ms = static_cast<int64_t>(random.Below(7'200'000)) - 3'600'000;
+      node.clock().JumpWall(by_ms);
+      return true;
+    }
+    case FaultKind::kLag:
+      node.SetLag(static_cast<int64_t>(1 * kMs + random.Below(200 * kMs)));
+      Later(fault, [this, victim] { cluster_.node(victim).SetLag(0); });
+      return true;
+    case FaultKind::kRot: {
+      if (!MayDamage(victim)) return false;
+      const std::vector<GroupId> groups = cluster_.checker().Groups();
+      if (groups.empty()) return false;
+      const GroupId group = OneOf(groups, random);
+      const raft::IndexRange held = cluster_.checker().Held(victim, group);
+      if (held.empty()) return false;
+      const raft::Index index = random.Between(held.first, held.last);
+      return disk.Rot(group, index, random.Chance(1, 2));
+    }
+    case FaultKind::kLoseTail: {
+      if (!MayDamage(victim) || !node.IsUp()) return false;
+      node.Crash(true);
+      if (disk.LoseNewestWrites(1 + random.Below(20)) > 0) {
+        cluster_.reached().Count(Rare::kNewestWritesLost);
+      }
+      StartLater(fault, victim);
+      return true;
+    }
+    default: return false;
+  }
+}
+
+// ---- what operators do ----
+
+bool Nemesis::StrikeCluster(const Fault& fault, Random random) {
+  const server::ClusterImagePtr image = cluster_.Image();
+  std::vector<GroupId> groups;
+  for (const auto& [group, place] : image->groups) groups.push_back(group);
+  if (groups.empty()) return false;
+  const GroupId group = OneOf(groups, random);
+  const auto& [topic, number] = image->groups.at(group);
+  const server::TopicPartition where{topic, number};
+  const std::optional<NodeId> leader = cluster_.LeaderOf(group);
+  const NodeId any = OneOf(cluster_.ids(), random);
+  constexpr int64_t kPatienceUs = 5'000'000;
+  switch (fault.kind) {
+    case FaultKind::kTransfer:
+      if (!leader) return false;
+      cluster_.door().Ask<Unit>(
+          *leader, kPatienceUs,
+          [where, any](server::Broker& broker, Callback<Result<Unit>> reply) {
+            broker.TransferLeadership(where, any, AsUnit(std::move(reply)));
+          },
+          [](const Result<Unit>&) {});
+      return true;
+    case FaultKind::kMove: {
+      std::vector<NodeId> replicas = cluster_.ids();
+      for (size_t i = replicas.size(); i > 1; --i)
+        std::swap(replicas[i - 1], replicas[random.Below(i)]);
+      replicas.resize(image->FindGroup(group)->replicas.size());
+      cluster_.door().Ask<Unit>(
+          any, kPatienceUs,
+          [where, replicas](server::Broker& broker, Callback<Result<Unit>> reply) {
+            broker.MovePartition(where, replicas, AsUnit(std::move(reply)));
+          },
+          [this](const Result<Unit>& moved) {
+            if (moved.ok()) cluster_.reached().Count(Rare::kPartitionMoved);
+          });
+      return true;
+    }
+    case FaultKind::kTrim: {
+      if (!leader) return false;
+      const server::Partition* const partition = cluster_.node(*leader).FindPartition(group);
+      const auto end = static_cast<uint64_t>(partition->high_watermark());
+      const auto offset = static_cast<int64_t>(random.Below(end + 1));
+      trims_[where] = std::max(trims_[where], offset);
+      cluster_.door().Ask<int64_t>(
+          *leader, kPatienceUs,
+          [where, offset](server::Broker& broker, Callback<Result<int64_t>> reply) {
+            broker.DeleteRecords(where, offset, std::move(reply));
+          },
+          [](const Result<int64_t>&) {});
+      return true;
+    }
+    default: return false;
+  }
+}
+
+}  // namespace jangada::sim

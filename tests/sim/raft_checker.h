@@ -1,0 +1,140 @@
+// RaftChecker: the invariants of every group, after every event. It believes no node: what is
+// durable it reads from the rows that reach the disks, and of these it builds a ghost of each
+// group's committed log, which outlives every crash. Checked against the ghosts: election safety,
+// log matching (a rolling hash per entry), leader completeness, leaders that only append, commits
+// that a quorum has synced in the leader's own term, state machine safety (every replica's state at
+// an index equals a fold of the ghost's entries up to there), and that nothing which promises
+// durability leaves before the disk has it.
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <memory>
+#include <string>
+#include <unordered_map>
+#include <vector>
+
+#include "server/partition/partition_state.h"
+#include "tests/sim/node.h"
+#include "tests/sim/reached.h"
+
+namespace jangada::sim {
+
+/// Told of the first violation; the run ends with it.
+class Judge {
+ public:
+  virtual ~Judge() = default;
+  virtual void Fail(const std::string& checker, const std::string& what) = 0;
+};
+
+class RaftChecker final : public SimNode::Observer {
+ public:
+  RaftChecker(Judge& judge, Reached& reached, size_t max_producers);
+  ~RaftChecker() override;
+
+  /// Before the node's first start.
+  void Watch(SimNode& node);
+
+  // ---- SimNode::Observer ----
+  void OnSend(NodeId node, GroupId group, const raft::Message& message) override;
+  void AfterTurn(SimNode& node) override;
+  void OnStarted(SimNode& node) override;
+  void OnEnding(SimNode& node) override;
+
+  // ---- what is known ----
+  raft::Index committed(GroupId group) const;
+  /// Where the group's log starts, by what is committed.
+  int64_t log_start(GroupId group) const;
+  uint64_t total_committed() const { return total_committed_; }
+  /// The node's replica has lost entries and is not whole again.
+  bool IsDamaged(NodeId node) const;
+  /// Entries of the group that the node's disk holds.
+  raft::IndexRange Held(NodeId node, GroupId group) const;
+  std::vector<GroupId> Groups() const;
+
+ private:
+  class Disk;
+
+  struct EntryId {
+    raft::Term term = 0;
+    uint64_t chain = 0;  // of this entry and all before it
+  };
+  struct Ghost {
+    std::map<raft::Term, NodeId> leaders;
+    std::vector<EntryId> log;                          // [i] is entry i + 1
+    std::unordered_map<uint64_t, uint64_t> chains;     // (index, term) -> chain, of all logs ever
+    std::unordered_map<uint64_t, uint32_t> holders;    // (index, term) -> nodes that ever synced it
+    std::unordered_map<raft::Index, uint64_t> states;  // hash of the machine after the entry
+    std::unique_ptr<server::StateMachine> fold;        // of the ghost's log
+    raft::Index folded = 0;
+    std::map<raft::Term, raft::Index> committed_at_election;
+    std::pair<NodeId, raft::Term> asked_to_lead;  // by a leader of that term
+  };
+  /// One node's replica of one group.
+  struct Replica {
+    // On the disk.
+    raft::HardState hard_state;
+    raft::Index base = 0;  // before the first entry held
+    uint64_t base_chain = 0;
+    bool base_known = true;
+    std::vector<EntryId> entries;
+    bool damaged = false;
+    // In the process.
+    raft::RoleChange role;
+    raft::Index commit = 0;
+    raft::Index applied = 0;
+    raft::Index machine = 0;
+    raft::MembershipAt membership;
+    raft::Term term_at_start = 0;
+    uint64_t starts = 0;
+
+    void ForgetProcess() {
+      role = {};
+      commit = applied = machine = 0;
+      membership = {};
+    }
+    raft::Index last() const { return base + entries.size(); }
+    const EntryId* At(raft::Index index) const {
+      return index <= base || index > last() ? nullptr : &entries[index - base - 1];
+    }
+  };
+  struct Watched {
+    SimNode* node = nullptr;
+    std::unique_ptr<Disk> disk;
+    std::map<GroupId, Replica> replicas;
+  };
+
+  static uint64_t Key(raft::Index index, raft::Term term) { return index << 24 ^ term; }
+
+  Ghost& GhostOf(GroupId group);
+  void Fail(const std::string& checker, NodeId node, GroupId group, const std::string& what);
+
+  // ---- rows ----
+  void OnEntry(Watched& watched, GroupId group, raft::Index index, std::string_view value);
+  void OnEntriesGone(Watched& watched, std::string_view begin, std::string_view end);
+  void OnTruncated(Watched& watched, GroupId group, raft::Index first);
+  void OnMeta(Watched& watched, std::string_view key, std::string_view value);
+  void OnGroupErased(Watched& watched, GroupId group);
+  void Rescan(Watched& watched);
+
+  // ---- processes ----
+  void Observe(Watched& watched, GroupId group);
+  void OnRole(Watched& watched, GroupId group, Replica& replica, const raft::RaftStatus& status);
+  void OnCommit(Watched& watched, GroupId group, Replica& replica, const raft::RaftStatus& status);
+  void ExtendGhost(GroupId group, raft::Index commit, raft::Term term, uint32_t holders);
+  void FoldGhost(GroupId group, SimNode& holder);
+  void OnApplied(Watched& watched, GroupId group, Replica& replica, server::Replica& real);
+  bool IsQuorum(const raft::Membership& membership, uint32_t holders) const;
+
+  Judge& judge_;
+  Reached& reached_;
+  const size_t max_producers_;
+  std::map<NodeId, Watched> nodes_;
+  std::map<GroupId, Ghost> ghosts_;
+  uint64_t total_committed_ = 0;
+};
+
+/// Of all that a machine's log folds into.
+uint64_t StateHash(const server::StateMachine& machine);
+
+}  // namespace jangada::sim

@@ -1,0 +1,139 @@
+// The processes' side of RaftChecker: what their replicas hold to be true, looked at after every
+// turn.
+#include <algorithm>
+#include <utility>
+
+#include "tests/sim/raft_checker.h"
+
+namespace jangada::sim {
+
+void RaftChecker::OnStarted(SimNode& node) {
+  for (auto& [group, replica] : nodes_.at(node.id()).replicas) {
+    replica.ForgetProcess();
+    replica.term_at_start = replica.hard_state.term;
+  }
+}
+
+void RaftChecker::OnEnding(SimNode& node) {
+  for (auto& [group, replica] : nodes_.at(node.id()).replicas) {
+    const bool led = replica.role.role == raft::Role::kLeader;
+    if (led && replica.membership.membership.IsJoint()) reached_.Count(Rare::kLeaderDiedInJoint);
+    replica.role = {};
+  }
+}
+
+void RaftChecker::AfterTurn(SimNode& node) {
+  Watched& watched = nodes_.at(node.id());
+  for (const auto& [group, ghost] : ghosts_) Observe(watched, group);
+}
+
+void RaftChecker::Observe(Watched& watched, GroupId group) {
+  if (!watched.node->IsUp()) return;
+  server::Replica* const real = watched.node->FindReplica(group);
+  Replica& replica = watched.replicas[group];
+  if (real == nullptr) return replica.ForgetProcess();
+  if (const uint64_t starts = real->counters().starts; starts != replica.starts) {
+    // In place: after damage, or because the disk had no room for records. As if after a crash.
+    replica.ForgetProcess();
+    replica.starts = starts;
+    replica.term_at_start = replica.hard_state.term;
+  }
+  const raft::RaftStatus status = real->status();
+  if (status.role != replica.role.role || status.term != replica.role.term) {
+    OnRole(watched, group, replica, status);
+  }
+  if (status.membership != replica.membership) {
+    if (status.membership.membership.IsJoint() && status.role == raft::Role::kLeader) {
+      reached_.Count(Rare::kJointEntered);
+    }
+    replica.membership = status.membership;
+  }
+  if (status.commit != replica.commit) OnCommit(watched, group, replica, status);
+  OnApplied(watched, group, replica, *real);
+}
+
+void RaftChecker::OnRole(Watched& watched, GroupId group, Replica& replica,
+                         const raft::RaftStatus& status) {
+  replica.role = {status.role, status.term, status.leader};
+  if (status.role != raft::Role::kLeader) return;
+  Ghost& ghost = GhostOf(group);
+  const NodeId node = watched.node->id();
+  reached_.Count(Rare::kElection);
+  if (ghost.asked_to_lead.first == node && ghost.asked_to_lead.second < status.term) {
+    reached_.Count(Rare::kTransferDone);
+    ghost.asked_to_lead = {};
+  }
+  const auto [leader, is_new] = ghost.leaders.try_emplace(status.term, node);
+  if (is_new) ghost.committed_at_election[status.term] = ghost.log.size();
+  if (leader->second != node) {
+    Fail("election-safety", node, group,
+         "leads term " + std::to_string(status.term) + " beside node " +
+             std::to_string(leader->second.value()));
+  }
+}
+
+void RaftChecker::OnCommit(Watched& watched, GroupId group, Replica& replica,
+                           const raft::RaftStatus& status) {
+  Ghost& ghost = GhostOf(group);
+  const NodeId node = watched.node->id();
+  const raft::Index commit = status.commit;
+  if (commit < replica.commit && !status.refilling) {
+    Fail("commit-safety", node, group,
+         "its commit index went back from " + std::to_string(replica.commit) + " to " +
+             std::to_string(commit));
+  }
+  replica.commit = commit;
+  // Only an entry of its own term is committed by a leader's counting, and with it comes all
+  // before. (It may have stepped down in the turn in which it did.)
+  for (auto led = ghost.leaders.rbegin(); led != ghost.leaders.rend(); ++led) {
+    if (commit <= ghost.log.size()) break;
+    const auto holders = ghost.holders.find(Key(commit, led->first));
+    if (led->second != node || holders == ghost.holders.end()) continue;
+    if (!IsQuorum(status.membership.membership, holders->second)) continue;
+    ExtendGhost(group, commit, led->first, holders->second);
+  }
+  if (commit > ghost.log.size()) {
+    return Fail(
+        "commit-safety", node, group,
+        "holds entry " + std::to_string(commit) + " to be committed (term " +
+            std::to_string(status.term) + ", " + raft::RoleName(status.role) +
+            "), but no quorum has synced one there in the term of its leader; committed are " +
+            std::to_string(ghost.log.size()));
+  }
+  // Until it is synced the disk may hold what it replaces.
+  const EntryId* const there = status.durable >= commit ? replica.At(commit) : nullptr;
+  if (there != nullptr && there->chain != ghost.log[commit - 1].chain) {
+    Fail("state-machine-safety", node, group,
+         "its committed entry " + std::to_string(commit) + " is another than the group's");
+  }
+}
+
+void RaftChecker::OnApplied(Watched& watched, GroupId group, Replica& replica,
+                            server::Replica& real) {
+  const raft::Index applied = real.applied();
+  const raft::Index machine = real.machine_applied();
+  if (applied == replica.applied && machine == replica.machine) return;
+  const NodeId node = watched.node->id();
+  Ghost& ghost = GhostOf(group);
+  if (applied > ghost.log.size()) {
+    return Fail("state-machine-safety", node, group,
+                "applied entry " + std::to_string(applied) + ", committed are " +
+                    std::to_string(ghost.log.size()));
+  }
+  replica.applied = applied;
+  if (machine == replica.machine) return;
+  replica.machine = machine;
+  const auto state = ghost.states.find(machine);
+  if (state == ghost.states.end()) {
+    if (machine == 0) return;
+    return Fail("state-machine-safety", node, group,
+                "its state is that after entry " + std::to_string(machine) + ", committed are " +
+                    std::to_string(ghost.log.size()));
+  }
+  if (StateHash(real.machine()) != state->second) {
+    Fail("state-machine-safety", node, group,
+         "its state after entry " + std::to_string(machine) + " is not what the log folds into");
+  }
+}
+
+}  // namespace jangada::sim

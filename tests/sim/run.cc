@@ -1,0 +1,296 @@
+#include "tests/sim/run.h"
+
+#include <spdlog/spdlog.h>
+
+#include <algorithm>
+#include <functional>
+#include <utility>
+
+#include "tests/history/checker.h"
+#include "tests/sim/clients.h"
+#include "tests/sim/cluster.h"
+#include "tests/sim/nemesis.h"
+#include "tests/sim/recorder.h"
+
+namespace jangada::sim {
+namespace {
+
+constexpr int64_t kSecond = 1'000'000;
+constexpr int64_t kSetupUs = 60 * kSecond;
+/// After everything was mended: elections, restarts, refills.
+constexpr int64_t kConvergeUs = 60 * kSecond;
+constexpr int64_t kReadUs = 120 * kSecond;
+constexpr int64_t kRetryUs = 200'000;
+
+class SimRun final : public Judge {
+ public:
+  explicit SimRun(const RunOptions& options)
+      : options_(options),
+        swarm_(MakeSwarm(options.seed, options.faults)),
+        world_(options.seed),
+        recorder_(world_),
+        cluster_(world_, swarm_, *this, outcome_.reached),
+        nemesis_(cluster_, swarm_),
+        random_(world_.Stream(0x72756e)),
+        clients_{world_, cluster_.door(), recorder_, *this, outcome_.reached, swarm_} {
+    outcome_.seed = options.seed;
+  }
+
+  Outcome Run() {
+    spdlog::warn("==== {}", swarm_.Describe());
+    SetUp() && Safety() && Liveness() && End();
+    outcome_.hash = world_.hash();
+    outcome_.events = world_.events();
+    outcome_.committed = cluster_.checker().total_committed();
+    outcome_.acknowledged = recorder_.acknowledged();
+    outcome_.virtual_us = world_.now_us();
+    outcome_.faults = nemesis_.struck();
+    outcome_.fault_ids = nemesis_.struck_ids();
+    return std::move(outcome_);
+  }
+
+  const std::vector<history::Operation>& history() const { return recorder_.history(); }
+
+  void Fail(const std::string& checker, const std::string& what) override {
+    if (!outcome_.checker.empty()) return;
+    spdlog::critical("==== {}: {}", checker, what);
+    outcome_.checker = checker;
+    outcome_.what = what;
+    outcome_.failed_at_us = world_.now_us();
+    world_.Stop();
+  }
+
+ private:
+  bool SetUp();
+  bool Safety();
+  bool Liveness();
+  bool End();
+
+  bool RunFor(int64_t us);
+  /// False: it did not come to be in time, or the run has failed.
+  bool RunUntil(int64_t limit_us, const std::function<bool()>& condition);
+  bool Converge(const char* when);
+  void CreateTopic(size_t number);
+  std::vector<server::TopicPartition> Partitions() const;
+  std::set<NodeId> ChooseDead();
+  void JudgeHistory();
+
+  const RunOptions options_;
+  const Swarm swarm_;
+  Outcome outcome_;
+  World world_;
+  Recorder recorder_;
+  Cluster cluster_;
+  Nemesis nemesis_;
+  Random random_;
+  ClientContext clients_;
+  size_t topics_made_ = 0;
+  std::vector<std::unique_ptr<ProducerLane>> lanes_;
+  std::vector<std::unique_ptr<Consumer>> consumers_;
+};
+
+bool SimRun::RunFor(int64_t us) {
+  const int64_t end_us = world_.now_us() + us;
+  while (world_.Step(end_us)) {
+  }
+  return !world_.stopped();
+}
+
+bool SimRun::RunUntil(int64_t limit_us, const std::function<bool()>& condition) {
+  constexpr int64_t kLookEveryUs = 50'000;
+  const int64_t end_us = world_.now_us() + limit_us;
+  while (world_.now_us() < end_us) {
+    if (!RunFor(kLookEveryUs)) return false;
+    if (condition()) return true;
+  }
+  return false;
+}
+
+std::vector<server::TopicPartition> SimRun::Partitions() const {
+  std::vector<server::TopicPartition> partitions;
+  for (const TopicPlan& topic : swarm_.topics) {
+    for (int32_t i = 0; i < topic.partitions; ++i) partitions.push_back({topic.name, i});
+  }
+  return partitions;
+}
+
+// ---- the phases ----
+
+void SimRun::CreateTopic(size_t number) {
+  if (number == swarm_.topics.size()) return;
+  const TopicPlan& topic = swarm_.topics[number];
+  const auto ids = cluster_.ids();
+  server::CreateTopic request;
+  request.name = topic.name;
+  request.partitions = topic.partitions;
+  request.replication_factor = topic.replicas;
+  request.configs = topic.configs;
+  cluster_.door().Ask<Uuid>(
+      ids[random_.Below(ids.size())], 10 * kSecond,
+      [request](server::Broker& broker, Callback<Result<Uuid>> reply) {
+        broker.CreateTopic(request, std::move(reply));
+      },
+      [this, number](const Result<Uuid>& made) {
+        if (made.ok() || made.error().code == ErrorCode::kAlreadyExists) {
+          topics_made_ = number + 1;
+          return CreateTopic(number + 1);
+        }
+        world_.After(kRetryUs, [this, number] { CreateTopic(number); });
+      });
+}
+
+bool SimRun::SetUp() {
+  for (const NodeId id : cluster_.ids()) {
+    world_.After(static_cast<int64_t>(random_.Below(kSecond)), [this, id] {
+      if (!cluster_.node(id).IsUp()) cluster_.node(id).Start();
+    });
+  }
+  world_.After(kSecond, [this] { CreateTopic(0); });
+  const bool made = RunUntil(kSetupUs, [this] { return topics_made_ == swarm_.topics.size(); });
+  if (!made) Fail("liveness", "no cluster and topics within a minute of the first start");
+  return made;
+}
+
+bool SimRun::Safety() {
+  const std::vector<server::TopicPartition> partitions = Partitions();
+  uint64_t number = 0;
+  const auto add = [&](const server::TopicPartition& where, bool idempotent) {
+    lanes_.push_back(std::make_unique<ProducerLane>(
+        clients_, ProducerLane::Options{where, idempotent, ++number}));
+    lanes_.back()->Start();
+  };
+  for (const server::TopicPartition& where : partitions) {
+    for (int i = 0; i < swarm_.producers; ++i) add(where, true);
+    for (int i = 0; i < swarm_.plain_producers; ++i) add(where, false);
+  }
+  for (int i = 0; i < swarm_.consumers; ++i) {
+    consumers_.push_back(std::make_unique<Consumer>(clients_, partitions, ++number));
+    consumers_.back()->Start();
+  }
+  nemesis_.Start(options_.without);
+  return RunFor(swarm_.safety_us);
+}
+
+/// Nodes that may stay dead although everybody else must go on: each group keeps a majority.
+std::set<NodeId> SimRun::ChooseDead() {
+  std::set<NodeId> dead;
+  if (nemesis_.struck()[static_cast<size_t>(FaultKind::kMove)] > 0 || random_.Chance(1, 2))
+    return dead;
+  for (const NodeId id : cluster_.ids()) {
+    if (cluster_.checker().IsDamaged(id)) return dead;  // it waits for the others to be filled
+  }
+  const server::ClusterImagePtr image = cluster_.Image();
+  const auto majority_lives = [&](const std::vector<NodeId>& voters) {
+    const auto lost = std::count_if(voters.begin(), voters.end(),
+                                    [&](NodeId voter) { return dead.contains(voter); });
+    return static_cast<size_t>(lost) * 2 < voters.size();
+  };
+  for (size_t tries = 0; tries < 4; ++tries) {
+    const NodeId next = cluster_.ids()[random_.Below(cluster_.ids().size())];
+    if (!dead.insert(next).second) continue;
+    bool fits = majority_lives(cluster_.ids());
+    for (const auto& [group, place] : image->groups) {
+      fits = fits && majority_lives(image->FindGroup(group)->replicas);
+    }
+    if (!fits) dead.erase(next);
+  }
+  return dead;
+}
+
+bool SimRun::Converge(const char* when) {
+  std::string why;
+  const bool converged = RunUntil(kConvergeUs, [&] {
+    why = cluster_.WhyNotConverged();
+    return why.empty();
+  });
+  if (!converged) Fail("liveness", std::string("not at rest ") + when + ": " + why);
+  return converged;
+}
+
+bool SimRun::Liveness() {
+  const std::set<NodeId> dead = ChooseDead();
+  nemesis_.HealAllBut(dead);
+  spdlog::warn("==== all is mended; {} nodes stay dead", dead.size());
+  // Clients go on for a while: everything must be served again.
+  const auto acknowledged_by_all = [this](const std::vector<uint64_t>& before) {
+    for (size_t i = 0; i < lanes_.size(); ++i) {
+      if (lanes_[i]->acknowledged() == before[i]) return false;
+    }
+    return true;
+  };
+  std::vector<uint64_t> before;
+  for (const auto& lane : lanes_) before.push_back(lane->acknowledged());
+  const bool served =
+      RunUntil(swarm_.patience_us + kConvergeUs, [&] { return acknowledged_by_all(before); });
+  if (!served) {
+    Fail("liveness", "a producer was not served again after everything was mended; " +
+                         cluster_.WhyNotConverged());
+    return false;
+  }
+  for (const auto& lane : lanes_) lane->Finish();
+  for (const auto& consumer : consumers_) consumer->Finish();
+  const bool idle = RunUntil(swarm_.patience_us + kConvergeUs, [this] {
+    return std::all_of(lanes_.begin(), lanes_.end(),
+                       [](const auto& lane) { return lane->IsIdle(); });
+  });
+  if (!idle) Fail("liveness", "a batch was not answered after everything was mended");
+  if (!idle || !Converge("on the nodes that live")) return false;
+  if (dead.empty()) return true;
+  nemesis_.HealAllBut({});
+  return Converge("after the last nodes came back");
+}
+
+bool SimRun::End() {
+  if (world_.stopped()) return false;
+  Consumer last(clients_, Partitions(), 1'000'000);
+  bool read = false;
+  last.ReadToTheEnd([&read] { read = true; });
+  if (!RunUntil(kReadUs, [&read] { return read; })) {
+    Fail("liveness", "what was written could not be read to its end");
+    return false;
+  }
+  JudgeHistory();
+  return !world_.stopped();
+}
+
+void SimRun::JudgeHistory() {
+  history::Expectations expectations;
+  for (const auto& [where, key] : recorder_.keys()) {
+    const server::ClusterImagePtr image = cluster_.Image();
+    const auto topic = image->FindTopic(where.topic);
+    if (topic == nullptr) continue;
+    const GroupId group = topic->partitions[static_cast<size_t>(where.partition)].group;
+    const int64_t log_start = cluster_.checker().log_start(group);
+    expectations.log_start[key] = log_start;
+    const bool retains =
+        !topic->configs.contains("retention.ms") && !topic->configs.contains("retention.bytes");
+    const auto asked = nemesis_.trims().find(where);
+    const int64_t most = asked == nemesis_.trims().end() ? 0 : asked->second;
+    if (retains && log_start > most) {
+      Fail("trim", "records up to " + std::to_string(log_start) + " were deleted, asked for was " +
+                       std::to_string(most));
+    }
+  }
+  const std::vector<history::Anomaly> anomalies = history::Check(recorder_.history(), expectations);
+  if (!anomalies.empty()) {
+    Fail(anomalies.front().name,
+         anomalies.front().what + " (" + std::to_string(anomalies.size()) + " anomalies)");
+  }
+}
+
+}  // namespace
+
+uint64_t Outcome::fault_count() const {
+  uint64_t sum = 0;
+  for (const uint64_t count : faults) sum += count;
+  return sum;
+}
+
+Outcome RunSeed(const RunOptions& options, std::vector<history::Operation>* history) {
+  SimRun run(options);
+  Outcome outcome = run.Run();
+  if (history != nullptr) *history = run.history();
+  return outcome;
+}
+
+}  // namespace jangada::sim
