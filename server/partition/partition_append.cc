@@ -12,13 +12,29 @@ void Partition::Impl::Append(Bytes batch, ProduceDone done) {
       batch.view(), {.max_batch_bytes = static_cast<size_t>(config.max_message_bytes)},
       /*decompress=*/true);
   if (!header.ok()) return done(header.error());
-
-  std::optional<ProducerBatch> producer;
+  ValidBatch valid{std::move(batch), header->record_count, std::nullopt};
   if (header->producer_id != storage::kNoProducerId) {
-    producer = ProducerBatch{header->producer_id, header->producer_epoch, header->base_sequence,
-                             header->record_count};
-    const Result<BatchVerdict> verdict = in_flight.Check(state.producers(), *producer);
-    if (!verdict.ok()) return done(verdict.error());
+    valid.producer = ProducerBatch{header->producer_id, header->producer_epoch,
+                                   header->base_sequence, header->record_count};
+  }
+  AppendValid(std::move(valid), /*confirmed=*/false, std::move(done));
+}
+
+/// A leader that was replaced without knowing it yet would refuse what its successor has long been
+/// waiting for, and a producer takes such a refusal for final. So it is given only once it is
+/// `confirmed` that this replica leads, and has applied everything that went before.
+void Partition::Impl::AppendValid(ValidBatch batch, bool confirmed, ProduceDone done) {
+  if (batch.producer) {
+    const Result<BatchVerdict> verdict = in_flight.Check(state.producers(), *batch.producer);
+    if (!verdict.ok() && confirmed) return done(verdict.error());
+    if (!verdict.ok()) {
+      return replica.ReadBarrier([this, alive = std::weak_ptr<bool>(life), batch = std::move(batch),
+                                  done = std::move(done)](const Status& leads) mutable {
+        if (!leads.ok()) return done(leads.error());
+        if (alive.expired()) return done(Gone());
+        AppendValid(std::move(batch), /*confirmed=*/true, std::move(done));
+      });
+    }
     if (const auto* in_log = std::get_if<BatchIsInLog>(&*verdict)) {
       const bool stamped = config.timestamp_type == TimestampType::kLogAppendTime;
       return done(ProduceResult{.base_offset = in_log->where.base_offset,
@@ -38,11 +54,11 @@ void Partition::Impl::Append(Bytes batch, ProduceDone done) {
               "this node's disk has less free space than storage.min_free_bytes; free some, or "
               "lower the topic's retention"});
   }
-  ProposeBatch(std::move(batch), header->record_count, producer, std::move(done));
+  ProposeBatch(std::move(batch), std::move(done));
 }
 
-void Partition::Impl::ProposeBatch(Bytes batch, int32_t count,
-                                   const std::optional<ProducerBatch>& producer, ProduceDone done) {
+void Partition::Impl::ProposeBatch(ValidBatch valid, ProduceDone done) {
+  auto& [batch, count, producer] = valid;
   int64_t append_time_ms = -1;
   if (config.timestamp_type == TimestampType::kLogAppendTime) {
     append_time_ms = context.executor.WallNowMs();
@@ -54,7 +70,7 @@ void Partition::Impl::ProposeBatch(Bytes batch, int32_t count,
   if (producer) in_flight.OnProposed(*producer, flight);
   proposing = flight;
   replica.Propose(raft::EntryType::kRecords, std::move(batch), count,
-                  IfAlive([this, flight, producer, append_time_ms,
+                  IfAlive([this, flight, producer = producer, append_time_ms,
                            done = std::move(done)](const Result<Proposed>& proposed) mutable {
                     if (proposed.ok()) {
                       return OnProposalEnd(

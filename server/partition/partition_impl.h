@@ -21,6 +21,13 @@ using ProduceDone = Callback<Result<ProduceResult>>;
 using FetchDone = Callback<Result<FetchResult>>;
 using ListDone = Callback<Result<ListedOffset>>;
 
+/// A record batch as it goes into the log, and what it says of its producer.
+struct ValidBatch {
+  Bytes bytes;
+  int32_t record_count = 0;
+  std::optional<ProducerBatch> producer;
+};
+
 struct Partition::Impl {
   /// The state machine that the replica owns: it folds, and tells the partition.
   class Machine;
@@ -52,8 +59,8 @@ struct Partition::Impl {
 
   // ---- partition_append.cc ----
   void Append(Bytes batch, ProduceDone done);
-  void ProposeBatch(Bytes batch, int32_t count, const std::optional<ProducerBatch>& producer,
-                    ProduceDone done);
+  void AppendValid(ValidBatch batch, bool confirmed, ProduceDone done);
+  void ProposeBatch(ValidBatch batch, ProduceDone done);
   void OnProposalEnd(uint64_t flight, const Result<ProduceResult>& result, ProduceDone done);
   void AnswerDuplicates(uint64_t flight, const Result<ProduceResult>& result);
   void OnBatchApplied(const raft::Entry& entry);
@@ -89,6 +96,8 @@ struct Partition::Impl {
       if (!alive.expired()) function(std::forward<decltype(args)>(args)...);
     };
   }
+
+  static Error Gone();  // the partition went while the call waited
 
   // Constant after construction.
   const PartitionOptions options;

@@ -17,11 +17,11 @@ size_t PayloadBytes(const std::vector<raft::Entry>& entries) {
   return bytes;
 }
 
-Error Gone() {
+}  // namespace
+
+Error Partition::Impl::Gone() {
   return {ErrorCode::kShuttingDown, "the partition was closed on this node; try another one"};
 }
-
-}  // namespace
 
 void Partition::Read(FetchRequest request, Callback<Result<FetchResult>> done) {
   const int64_t wait_us = std::clamp<int64_t>(request.max_wait_us, 0, kLongestWaitUs);

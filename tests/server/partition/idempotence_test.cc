@@ -107,6 +107,28 @@ TEST(IdempotenceTest, LeaderThatComesBackForgetsWhatItHadInFlight) {
   EXPECT_TRUE(cluster.Produce(Nth(1))->duplicate);
 }
 
+TEST(IdempotenceTest, LeaderThatWasReplacedWithoutKnowingItRefusesNoSequence) {
+  TestCluster cluster;
+  cluster.Produce(Nth(0)).value();
+  const int old_leader = cluster.Leader();
+  const raft::Term term = cluster.partition(old_leader).replica().status().term;
+  cluster.Isolate(old_leader);
+  const int new_leader = old_leader % 3 + 1;
+  cluster.partition(new_leader)
+      .replica()
+      .Step({.from = NodeId(old_leader),
+             .to = NodeId(new_leader),
+             .term = term,
+             .body = raft::TimeoutNow{}});
+  ASSERT_EQ(cluster.AwaitLeader(old_leader), new_leader);
+  const auto next = cluster.Append(new_leader, Nth(1));
+  ASSERT_TRUE(cluster.RunUntil([&] { return next->has_value(); }));
+  ASSERT_TRUE(cluster.partition(old_leader).replica().IsReadyLeader()) << "where it stands";
+  const auto late = cluster.Append(old_leader, Nth(2));
+  ASSERT_TRUE(cluster.RunUntil([&] { return late->has_value(); }));
+  EXPECT_NE((**late).error().code, ErrorCode::kOutOfOrderSequence);
+}
+
 TEST(IdempotenceTest, WindowSurvivesARestartFromLogAndFromCheckpoint) {
   for (const bool clean : {false, true}) {
     TestCluster cluster({.nodes = 1});
