@@ -45,6 +45,20 @@ TEST(RaftMembership, NoChangeBeforeTheNoopIsCommittedAndOneAtATime) {
             ErrorCode::kFailedPrecondition);
 }
 
+TEST(RaftMembership, ChangeOfLearnersIsAwaitedTooBeforeTheNext) {
+  Solo solo(Founder(3));
+  solo.Lead(3);
+  solo.Acknowledge(2, 1);
+  const std::vector<NodeId> voters{NodeId(1), NodeId(2), NodeId(3)};
+  ASSERT_TRUE(solo.raft.ProposeMembership({voters, {NodeId(4)}}).ok());
+  ASSERT_FALSE(solo.raft.status().membership.membership.IsJoint());
+  EXPECT_EQ(solo.raft.ProposeMembership({voters, {NodeId(4), NodeId(5)}}).error().code,
+            ErrorCode::kFailedPrecondition);
+  solo.Settle();
+  solo.Acknowledge(2, 2);
+  EXPECT_TRUE(solo.raft.ProposeMembership({voters, {NodeId(4), NodeId(5)}}).ok());
+}
+
 TEST(RaftMembership, LeaveJointIsAppendedOnlyOnceEnterJointIsCommittedByBothHalves) {
   Solo solo(Founder(3));
   solo.Lead(3);

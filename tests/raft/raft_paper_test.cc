@@ -37,15 +37,26 @@ TEST(RaftPaper, LeaderLearnsANewerTermFromAFollowersRefusal) {
   EXPECT_EQ(solo.raft.term(), 9u);
 }
 
-TEST(RaftPaper, CandidateStepsDownForTheLeaderOfItsTerm) {
+TEST(RaftPaper, LeaderLearnsANewerTermFromAnAnswerToAHeartbeat) {
   Solo solo(Founder(3));
-  solo.raft.Campaign();
-  solo.Step(2, 1, VoteReply{.pre_vote = true, .granted = true});
-  solo.Settle();
-  ASSERT_EQ(solo.raft.status().role, Role::kCandidate);
-  solo.Step(3, 1, Heartbeat{});
-  EXPECT_EQ(solo.raft.status().role, Role::kFollower);
-  EXPECT_EQ(solo.raft.leader(), NodeId(3));
+  solo.Lead(3);
+  solo.Step(2, 9, HeartbeatReply{});
+  EXPECT_FALSE(solo.raft.IsLeader());
+  EXPECT_EQ(solo.raft.term(), 9u);
+}
+
+TEST(RaftPaper, CandidateStepsDownForTheLeaderOfItsTerm) {
+  for (const decltype(Message::body)& sign :
+       {decltype(Message::body)(Heartbeat{}), decltype(Message::body)(AppendRequest{})}) {
+    Solo solo(Founder(3));
+    solo.raft.Campaign();
+    solo.Step(2, 1, VoteReply{.pre_vote = true, .granted = true});
+    solo.Settle();
+    ASSERT_EQ(solo.raft.status().role, Role::kCandidate);
+    solo.Step(3, 1, sign);
+    EXPECT_EQ(solo.raft.status().role, Role::kFollower);
+    EXPECT_EQ(solo.raft.leader(), NodeId(3));
+  }
 }
 
 TEST(RaftPaper, RequestOfAnOldTermChangesNothingAndIsAnsweredWithTheNewTerm) {
@@ -58,6 +69,22 @@ TEST(RaftPaper, RequestOfAnOldTermChangesNothingAndIsAnsweredWithTheNewTerm) {
   EXPECT_EQ(solo.sent[0].term, 5u);
   EXPECT_FALSE(std::get<AppendReply>(solo.sent[0].body).accepted);
   EXPECT_EQ(solo.raft.dropped_messages(), 1u);
+}
+
+TEST(RaftPaper, EveryRequestOfAnOldTermIsAnsweredWithTheNewTerm) {
+  using Body = decltype(Message::body);
+  for (const Body& request :
+       {Body(VoteRequest{.last = {2, 4}}), Body(AppendRequest{.prev = {2, 2}}), Body(Heartbeat{}),
+        Body(InstallSnapshot{.meta = {.last = {9, 4}}})}) {
+    SCOPED_TRACE(request.index());
+    Solo solo(Founder(3, {1, 2}, {5, {}}));
+    solo.Step(2, 4, request);
+    solo.Settle();
+    ASSERT_EQ(solo.sent.size(), 1u);
+    EXPECT_EQ(solo.sent[0].to, NodeId(2));
+    EXPECT_EQ(solo.sent[0].term, 5u);
+    EXPECT_EQ(solo.raft.status().last, (Position{2, 2}));
+  }
 }
 
 // ---- elections (3.4) ----
@@ -142,6 +169,23 @@ TEST(RaftPaper, VotesOncePerTermFirstComeFirstServed) {
   solo.Step(2, 1, VoteRequest{});
   solo.Settle();
   EXPECT_TRUE(solo.LastTo<VoteReply>(2)->granted) << "the same answer to a repeated question";
+}
+
+TEST(RaftPaper, NoVoteInATermWhoseLeaderIsKnown) {
+  Solo solo(Founder(3));
+  solo.Step(2, 1, Heartbeat{});  // it did not vote in term 1, but somebody won it
+  solo.Step(3, 1, VoteRequest{.transfer = true});
+  solo.Settle();
+  EXPECT_FALSE(solo.LastTo<VoteReply>(3)->granted);
+}
+
+TEST(RaftPaper, GrantedVotePostponesTheOwnElection) {
+  Solo solo(Founder(3));
+  solo.Pass(solo.raft.NextDue() - 1);
+  solo.Step(2, 1, VoteRequest{});
+  solo.Settle();
+  ASSERT_TRUE(solo.LastTo<VoteReply>(2)->granted);
+  EXPECT_GE(solo.raft.NextDue(), solo.now + SoloOptions(1).election_ticks);
 }
 
 TEST(RaftPaper, RefusesACandidateWhoseLogIsOlder) {
@@ -388,71 +432,6 @@ TEST(RaftPaper, LeaderNeverOverwritesOrRemovesItsOwnEntries) {
   solo.Settle();
   ASSERT_GE(solo.log.size(), before.size());
   EXPECT_TRUE(std::equal(before.begin(), before.end(), solo.log.begin())) << "it only appends";
-}
-
-// ---- snapshots (5) ----
-
-InstallSnapshot Checkpoint(Position last) {
-  InstallSnapshot snapshot;
-  snapshot.meta.last = last;
-  snapshot.meta.membership.membership.voters = {NodeId(1), NodeId(2), NodeId(3)};
-  return snapshot;
-}
-
-TEST(RaftPaper, SnapshotReplacesAConflictingLog) {
-  Solo solo(Founder(3, {1, 1, 1, 1, 1}, {1, {}}));
-  solo.Step(2, 3, Checkpoint({3, 2}));
-  solo.Settle();
-  ASSERT_EQ(solo.installs.size(), 1u);
-  EXPECT_FALSE(solo.installs[0].keep_suffix);
-  EXPECT_EQ(solo.raft.status().last, (Position{3, 2}));
-  EXPECT_EQ(solo.raft.commit(), 3u);
-  EXPECT_EQ(solo.LastTo<AppendReply>(2)->match, 3u);
-}
-
-TEST(RaftPaper, SnapshotKeepsWhatFollowsAMatchingEntry) {
-  Solo solo(Founder(3, {1, 1, 2, 2, 2}, {2, {}}));
-  solo.Step(2, 3, Checkpoint({3, 2}));
-  solo.Settle();
-  ASSERT_EQ(solo.installs.size(), 1u);
-  EXPECT_TRUE(solo.installs[0].keep_suffix);
-  EXPECT_EQ(solo.raft.status().last, (Position{5, 2}));
-  EXPECT_EQ(solo.raft.status().first_index, 4u);
-}
-
-TEST(RaftPaper, SnapshotIsAcknowledgedOnlyAfterItsSync) {
-  Solo solo(Founder(3));
-  solo.Step(2, 1, Checkpoint({3, 1}));
-  solo.Take();
-  EXPECT_TRUE(solo.SentTo<AppendReply>(2).empty());
-  solo.Sync();
-  EXPECT_EQ(solo.LastTo<AppendReply>(2)->match, 3u);
-}
-
-TEST(RaftPaper, OlderSnapshotIsIgnored) {
-  Solo solo(Founder(3));
-  solo.Step(2, 1, Checkpoint({9, 1}));
-  solo.Settle();
-  solo.Step(2, 1, Checkpoint({5, 1}));
-  solo.Settle();
-  EXPECT_EQ(solo.installs.size(), 1u);
-  EXPECT_EQ(solo.raft.commit(), 9u);
-  EXPECT_EQ(solo.LastTo<AppendReply>(2)->match, 9u);
-}
-
-TEST(RaftPaper, LeaderSendsTheCheckpointToAFollowerBehindTheTrimmedPrefix) {
-  Solo solo(Founder(3, {1, 1, 1, 1}, {1, {}}));
-  solo.Lead(3);
-  solo.Acknowledge(2, 5);
-  solo.raft.OnApplied(5);
-  solo.raft.OnTrimmed(solo.raft.SnapshotAt(5), 4);
-  solo.Step(3, 2, AppendReply{.rejected = 4, .hint = {1, 1}});
-  solo.Take();
-  ASSERT_EQ(solo.snapshots.size(), 1u);
-  EXPECT_EQ(solo.snapshots[0].to, NodeId(3));
-  EXPECT_TRUE(solo.orders.empty());
-  solo.Acknowledge(3, 5);
-  EXPECT_FALSE(solo.raft.status().peers[1].needs_snapshot);
 }
 
 }  // namespace

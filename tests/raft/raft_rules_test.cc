@@ -373,6 +373,15 @@ TEST(RaftRules, TransferWaitsUntilTheTargetHoldsEverything) {
   EXPECT_EQ(solo.SentTo<TimeoutNow>(2).size(), 1u);
 }
 
+TEST(RaftRules, TransferHoldsUpAMembershipChange) {
+  Solo solo(Founder(3));
+  solo.Lead(3);
+  solo.Acknowledge(2, 1);
+  ASSERT_TRUE(solo.raft.TransferLeadership(NodeId(3)).ok());
+  EXPECT_EQ(solo.raft.ProposeMembership({{NodeId(1), NodeId(2)}, {}}).error().code,
+            ErrorCode::kUnavailable);
+}
+
 TEST(RaftRules, TransferEndsAfterAnElectionTimeout) {
   Solo solo(Founder(3));
   solo.Lead(3);

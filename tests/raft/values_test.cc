@@ -8,6 +8,7 @@
 
 #include "base/random.h"
 #include "raft/membership.h"
+#include "raft/progress.h"
 #include "raft/quorum.h"
 #include "raft/term_history.h"
 
@@ -189,6 +190,25 @@ TEST(MembershipHistory, RollsBackTrimsAndInstalls) {
   EXPECT_EQ(history.InForce().membership, only(4));
   history.Install({{20, 1}, {18, only(7)}}, false);
   EXPECT_EQ(history.InForce().membership, only(7));
+}
+
+TEST(Progress, RejectionOfAnOlderRoundIsNoNews) {
+  Progress probing(/*next=*/10, /*now=*/0);
+  EXPECT_TRUE(probing.IsNews(9));
+  EXPECT_FALSE(probing.IsNews(5));
+  EXPECT_FALSE(probing.IsNews(12));
+  Progress replicating(10, 0);
+  replicating.Accepted(9, 1);
+  ASSERT_EQ(replicating.mode(), Progress::Mode::kReplicate);
+  EXPECT_FALSE(replicating.IsNews(9)) << "it holds that";
+  EXPECT_TRUE(replicating.IsNews(10));
+}
+
+TEST(Progress, WhatMatchedStaysMatchedWhateverComesLate) {
+  Progress progress(10, 0);
+  EXPECT_TRUE(progress.Accepted(9, 1));
+  EXPECT_FALSE(progress.Accepted(7, 2));
+  EXPECT_EQ(progress.match(), 9u);
 }
 
 }  // namespace
