@@ -7,6 +7,8 @@
 #   scripts/measure.sh idle                        CPU and memory per node with 100 and 1,000 partitions
 #   scripts/measure.sh bench                       MB/s, requests/s, latencies and the nodes' CPU a GB under
 #                                                  `jangada bench produce`; with --perf where that CPU goes
+#   scripts/measure.sh burden                      memory of the nodes and latency of others under clients that
+#                                                  stop reading, are slow, idle, or send more than is acknowledged
 #   scripts/measure.sh cold-start                  start of one node to its first acknowledgement
 #
 # Each has --help with all its options. Builds first. Clusters live below build/, on ports of their own.
@@ -17,7 +19,7 @@ source "$(dirname "${BASH_SOURCE[0]}")/lib/common.sh"
 what="${1:-}"
 shift || true
 case "$what" in
-  soak | failover | idle | bench | cold-start) ;;
+  soak | failover | idle | bench | burden | cold-start) ;;
   -h | --help) print_help; exit 0 ;;
   "") usage_error "say what to measure." ;;
   *) usage_error "$what is not something to measure." ;;

@@ -10,8 +10,9 @@
 namespace jangada::storage {
 namespace {
 
-/// One sync carries at most about this much: a longer one would make everyone wait for the slowest.
-constexpr size_t kMaxBatchBytes = 16 << 20;
+/// One sync carries at most about this much, or one larger write: a longer one would make everyone
+/// wait for the slowest.
+constexpr size_t kMaxBatchBytes = 4 << 20;
 
 size_t RecordBytes(const GroupWrite& write) {
   size_t bytes = 0;
@@ -51,6 +52,7 @@ void LogWriter::Drain() {
     items.swap(queue_);
     drain_posted_ = false;
   }
+  SmallestFirst(&items);
   for (Item& item : items) {
     if (auto* write = std::get_if<Write>(&item)) {
       Take(std::move(*write));
@@ -61,6 +63,25 @@ void LogWriter::Drain() {
     if (batch_.GetDataSize() >= kMaxBatchBytes) Commit();
   }
   Commit();
+}
+
+void LogWriter::SmallestFirst(std::deque<Item>* items) {
+  const auto is_task = [](const Item& item) { return !std::holds_alternative<Write>(item); };
+  const auto before = [](const Item& a, const Item& b) {
+    return std::get<Write>(a).rank < std::get<Write>(b).rank;
+  };
+  for (auto from = items->begin(); from != items->end();) {
+    const auto to = std::find_if(from, items->end(), is_task);
+    std::unordered_map<GroupId, size_t> rank_of;
+    for (auto item = from; item != to; ++item) {
+      Write& write = std::get<Write>(*item);
+      size_t& rank = rank_of[write.write.group];
+      rank = std::max(rank, RecordBytes(write.write));
+      write.rank = rank;
+    }
+    std::stable_sort(from, to, before);
+    from = to == items->end() ? to : to + 1;
+  }
 }
 
 void LogWriter::Take(Write item) {

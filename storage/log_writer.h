@@ -74,6 +74,7 @@ class LogWriter {
     GroupWrite write;
     Executor* reply_to;
     Callback<Status> done;
+    size_t rank = 0;  // SmallestFirst sets it
   };
   using Item = std::variant<Write, Callback<>>;
   struct Waiting {
@@ -84,6 +85,9 @@ class LogWriter {
 
   void Enqueue(Item item);
   void Drain();
+  /// Between two tasks the smaller writes go first, so that who writes little need not wait for
+  /// megabytes of others. Writes of one group keep their order.
+  static void SmallestFirst(std::deque<Item>* items);
   void Take(Write item);
   Status AddToBatch(const GroupWrite& write);
   /// Writes and syncs the batch, then answers everything that waits.

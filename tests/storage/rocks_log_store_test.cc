@@ -6,6 +6,7 @@
 #include <chrono>
 #include <thread>
 
+#include "tests/storage/manual_executor.h"
 #include "tests/storage/rocks_store_fixture.h"
 
 // storage/rocks_crc32c.cc, by the name that librocksdb calls.
@@ -75,6 +76,35 @@ int64_t BytesUnder(const std::filesystem::path& folder) {
     if (!gone) bytes += static_cast<int64_t>(size);
   }
   return bytes;
+}
+
+TEST(RocksLogStore, SmallWritesWaitForNoLargeOnesOfOtherGroups) {
+  TempFolder folder;
+  ManualExecutor writer, shard;
+  RocksOptions options;
+  options.path = folder.path() / "store";
+  const auto store = RocksLogStore::Open(options, writer).value();
+  std::vector<std::string> answered;
+  const auto append = [&](uint64_t group, raft::Index index, size_t bytes) {
+    GroupWrite write{GroupId(group)};
+    write.entries = MakeEntries(index, index, 1, static_cast<int64_t>(index) - 1, 1, bytes);
+    store->Persist(std::move(write), shard, [&answered, group, index](const Status& status) {
+      EXPECT_TRUE(status.ok());
+      answered.push_back(std::to_string(group) + ":" + std::to_string(index));
+    });
+  };
+  const auto run = [&] {
+    while (writer.RunOnce() + shard.RunOnce() > 0) continue;
+  };
+  for (const uint64_t group : {1, 2, 3}) append(group, 1, 10);
+  run();
+  answered.clear();
+  append(1, 2, 6 << 20);
+  append(2, 2, 5 << 20);
+  append(1, 3, 10);  // small, but behind a large one of its own group
+  append(3, 2, 10);
+  run();
+  EXPECT_EQ(answered, (std::vector<std::string>{"3:2", "2:2", "1:2", "1:3"}));
 }
 
 TEST(RocksLogStore, TheRoomOfATrimmedLogReturnsThoughNothingIsWrittenAnyMore) {
