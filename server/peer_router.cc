@@ -1,7 +1,5 @@
 #include "server/peer_router.h"
 
-#include <spdlog/spdlog.h>
-
 #include <utility>
 
 #include "server/partition_calls.h"
@@ -102,10 +100,6 @@ void PeerRouter::OnPeerUnreachable(NodeId peer, bool refused) {
 
 void PeerRouter::OnPeerConnected(NodeId peer) {
   replicas_->controller_host().shard().Post([this, peer] { teller_->TellAll(peer); });
-}
-
-void PeerRouter::OnPeerRefused(NodeId peer, const Error& reason) {
-  spdlog::warn("peer refuses this node peer={} reason=\"{}\"", peer.value(), reason.message);
 }
 
 }  // namespace jangada::server

@@ -33,7 +33,6 @@ class PeerRouter final : public PeerSink {
   void OnPeerCall(NodeId from, PeerCall call, Callback<Result<Bytes>> reply) override;
   void OnPeerUnreachable(NodeId peer, bool refused) override;
   void OnPeerConnected(NodeId peer) override;
-  void OnPeerRefused(NodeId peer, const Error& reason) override;
 
  private:
   /// Runs `task` with the room on its shard; drops it while there is none.

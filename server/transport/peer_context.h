@@ -12,6 +12,7 @@
 #include <vector>
 
 #include "base/executor.h"
+#include "server/transport/notices.h"
 #include "server/transport/transport.h"
 #include "server/transport/wire.h"
 
@@ -42,7 +43,8 @@ struct PeerContext {
   void Deliver(NodeId from, wire::Incoming incoming);
 
   PeerSink& sink;
-  Executor& executor;  // the transport's own thread: dials, retries, notices
+  Executor& executor;  // the transport's own thread: dials, retries, drops
+  Notices notices;     // what would otherwise fill the log
   const NodeId self;
 
   /// Of one peer; as long-lived as the context.

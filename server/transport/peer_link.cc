@@ -172,10 +172,14 @@ Status PeerLink::JudgeReply(const v1::PeerHelloReply& reply) {
 }
 
 void PeerLink::NoteRefusal(const Error& reason) {
-  if (reason.message == last_refusal_) return;  // said before; it is tried every second
+  const std::string event = Where() + ": " + reason.message;
+  if (const uint64_t times = context_.notices.Note(event, context_.executor.NowUs())) {
+    spdlog::warn("no connection to peer={} address={} times={} code={} reason=\"{}\"",
+                 peer_.value(), endpoint_.ToString(), times, ErrorCodeName(reason.code),
+                 reason.message);
+  }
+  if (reason.message == last_refusal_) return;  // the sink knows; it is tried every second
   last_refusal_ = reason.message;
-  spdlog::warn("peer connection refused peer={} address={} code={} reason=\"{}\"", peer_.value(),
-               endpoint_.ToString(), ErrorCodeName(reason.code), reason.message);
   context_.sink.OnPeerRefused(peer_, reason);
 }
 

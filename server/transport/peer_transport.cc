@@ -1,15 +1,10 @@
 #include "server/transport/peer_transport.h"
 
 #include <grpcpp/grpcpp.h>
-#include <netdb.h>
 #include <spdlog/spdlog.h>
-#include <sys/socket.h>
-#include <unistd.h>
 
 #include <atomic>
-#include <cerrno>
 #include <condition_variable>
-#include <cstring>
 #include <mutex>
 #include <string>
 #include <utility>
@@ -19,6 +14,7 @@
 #include "server/runtime/shard.h"
 #include "server/transport/peer_calls.h"
 #include "server/transport/peer_context.h"
+#include "server/transport/peer_door.h"
 #include "server/transport/peer_link.h"
 #include "server/transport/raft_service.h"
 
@@ -27,37 +23,18 @@ namespace {
 
 /// A message that no Flush() took leaves after this.
 constexpr int64_t kFlushAnywayUs = 2'000;
+/// Each peer has one stream a connection, and asks a question now and then.
+constexpr int kMaxStreamsOfConnection = 1024;
 
 using Links = std::map<NodeId, std::shared_ptr<PeerLink>>;
-
-/// Why the address cannot be listened on, which gRPC does not say. Empty: it can.
-std::string WhyNotListen(const Endpoint& endpoint) {
-  addrinfo hints{};
-  hints.ai_socktype = SOCK_STREAM;
-  hints.ai_flags = AI_PASSIVE;
-  addrinfo* found = nullptr;
-  const std::string port = std::to_string(endpoint.port);
-  if (const int error = getaddrinfo(endpoint.host.c_str(), port.c_str(), &hints, &found)) {
-    return gai_strerror(error);
-  }
-  const std::unique_ptr<addrinfo, void (*)(addrinfo*)> addresses(found, freeaddrinfo);
-  const int fd = socket(found->ai_family, found->ai_socktype | SOCK_CLOEXEC, 0);
-  if (fd < 0) return std::strerror(errno);
-  const int on = 1;
-  setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on);
-  const int bound = bind(fd, found->ai_addr, found->ai_addrlen);
-  const int listening = bound == 0 ? listen(fd, 1) : bound;
-  const std::string why = listening == 0 ? "" : std::strerror(errno);
-  close(fd);
-  return why;
-}
 
 }  // namespace
 
 struct PeerTransport::Impl {
   Impl(const PeerIdentity& identity, PeerSink& sink)
       : context(identity, sink, executor),
-        service(context, [this](NodeId peer) { OnAdmitted(peer); }) {}
+        service(context, {.on_admitted = [this](NodeId peer) { OnAdmitted(peer); },
+                          .on_known = [this](const std::string& far) { door.OnAdmitted(far); }}) {}
 
   std::shared_ptr<const Links> links() const {
     const std::lock_guard lock(mutex);
@@ -118,10 +95,11 @@ struct PeerTransport::Impl {
 
   Shard executor{"peers"};
   PeerContext context;
+  PeerDoor door;
   RaftService service;
   PeerCalls calls{context};
+  std::unique_ptr<grpc::experimental::ExternalConnectionAcceptor> acceptor;
   std::unique_ptr<grpc::Server> server;
-  int port = 0;
 
   std::atomic<bool> waiting = false;      // something was queued since the last flush
   std::atomic<bool> flush_armed = false;  // a flush of our own will come
@@ -142,35 +120,38 @@ PeerTransport::~PeerTransport() { Shutdown(); }
 
 Status PeerTransport::Start(const Endpoint& listen) {
   CHECK(impl_->server == nullptr);
-  if (const std::string why = WhyNotListen(listen); !why.empty()) {
-    return Error{ErrorCode::kFailedPrecondition,
-                 "cannot listen for peers on " + listen.ToString() + " (" + why +
-                     "); stop the process that holds the port, or set another one"};
-  }
+  TRY(impl_->door.Open(listen));
   grpc::ServerBuilder builder;
   for (const auto& [name, value] : CommonChannelArguments())
     builder.AddChannelArgument(name, value);
-  // gRPC's default lets a second server start on a busy port and silently share it.
-  builder.AddChannelArgument(GRPC_ARG_ALLOW_REUSEPORT, 0);
-  builder.AddListeningPort(listen.ToString(), grpc::InsecureServerCredentials(), &impl_->port);
+  builder.AddChannelArgument(GRPC_ARG_MAX_CONCURRENT_STREAMS, kMaxStreamsOfConnection);
+  using External = grpc::ServerBuilder::experimental_type::ExternalConnectionType;
+  impl_->acceptor = builder.experimental().AddExternalConnectionAcceptor(
+      External::FROM_FD, grpc::InsecureServerCredentials());
   builder.RegisterService(&impl_->service);
   impl_->server = builder.BuildAndStart();
-  if (impl_->server == nullptr || impl_->port == 0) {
-    return Error{ErrorCode::kFailedPrecondition,
-                 "cannot listen for peers on " + listen.ToString() +
-                     "; stop the process that holds the port, or set another one"};
+  if (impl_->server == nullptr) {
+    return Error{ErrorCode::kInternal, "gRPC could not start a server for the peers"};
   }
-  spdlog::info("listening for peers address={}:{}", listen.host, impl_->port);
+  impl_->door.Start([impl = impl_.get()](int fd) {
+    grpc::experimental::ExternalConnectionAcceptor::NewConnectionParameters connection;
+    connection.fd = fd;
+    impl->acceptor->HandleNewConnection(&connection);
+  });
+  spdlog::info("listening for peers address={}:{}", listen.host, port());
   return {};
 }
 
 uint16_t PeerTransport::port() const {
   CHECK(impl_->server != nullptr);
-  return static_cast<uint16_t>(impl_->port);
+  return impl_->door.port();
 }
+
+size_t PeerTransport::strangers() const { return impl_->door.strangers(); }
 
 void PeerTransport::Shutdown() {
   if (impl_->stopping.exchange(true)) return;
+  impl_->door.Stop();
   SetPeers({});
   {
     std::unique_lock lock(impl_->mutex);

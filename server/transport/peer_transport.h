@@ -27,6 +27,8 @@ class PeerTransport final : public PeerNetwork {
   Status Start(const Endpoint& listen);
   /// The port that it listens on. REQUIRES: started.
   uint16_t port() const;
+  /// Connections to it that have not said who they are (peer_door.h).
+  size_t strangers() const;
 
   /// Ends all streams and calls; when it returns, the sink and every `done` have been called for
   /// the last time. Not from a callback of this transport. Idempotent.

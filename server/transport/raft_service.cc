@@ -29,6 +29,11 @@ Result<PeerIdentity> JudgeCaller(PeerContext& context, const v1::PeerIdentity& f
   return *peer;
 }
 
+/// How often it happened since it was last told; 0: it is not to be told now.
+uint64_t NoteRefusal(PeerContext& context, int32_t peer, const std::string& what) {
+  return context.notices.Note(std::to_string(peer) + ": " + what, context.executor.NowUs());
+}
+
 }  // namespace
 
 /// One stream that a peer dialed. Reads follow each other, so everything here is one at a time but
@@ -46,19 +51,24 @@ class RaftService::Stream final
     if (!ok) return Finish(grpc::Status::OK);  // the peer left, or the server is stopping
     if (!admitted_) return OnHello();
     if (!frame_.refusal().empty()) {
-      spdlog::warn("peer refuses this node peer={} reason=\"{}\"", peer_.node.value(),
-                   frame_.refusal());
+      NoteOften("peer refuses this node", frame_.refusal());
       return Finish(Refused(frame_.refusal()));
     }
     if (const Status judged = JudgeAgain(); !judged.ok()) {
-      spdlog::warn("peer stream ended peer={} reason=\"{}\"", peer_.node.value(),
-                   judged.error().message);
+      NoteOften("peer stream ended", judged.error().message);
       return Finish(Refused(judged.error().message));
     }
     counters_->received_bytes += frame_.ByteSizeLong();
     context_.Deliver(peer_.node, wire::DecodeFrame(peer_.node, context_.self, &frame_));
     frame_.Clear();
     StartRead(&frame_);
+  }
+
+  /// Every lane of the peer comes here once a second.
+  void NoteOften(const char* event, const std::string& reason) {
+    if (const uint64_t times = NoteRefusal(context_, peer_.node.value(), event + reason)) {
+      spdlog::warn("{} peer={} times={} reason=\"{}\"", event, peer_.node.value(), times, reason);
+    }
   }
 
   Status JudgeAgain() {
@@ -83,12 +93,16 @@ class RaftService::Stream final
     frame_.Clear();
     StartWrite(&reply_);
     StartRead(&frame_);
-    service_.on_admitted_(peer_.node);
+    service_.events_.on_known(server_context_->peer());
+    service_.events_.on_admitted(peer_.node);
   }
 
   void Refuse(const Error& error) {
-    spdlog::warn("peer connection refused peer={} from={} reason=\"{}\"",
-                 frame_.hello().from().node_id(), server_context_->peer(), error.message);
+    const int32_t from = frame_.hello().from().node_id();
+    if (const uint64_t times = NoteRefusal(context_, from, error.message)) {
+      spdlog::warn("peer connection refused peer={} from={} times={} reason=\"{}\"", from,
+                   server_context_->peer(), times, error.message);
+    }
     reply_.set_refusal(error.message);
     StartWriteAndFinish(&reply_, grpc::WriteOptions(), Refused(error.message));
   }
@@ -110,11 +124,11 @@ class RaftService::Stream final
 /// it earlier. Lives until both have let go of it.
 class RaftService::Question final : public grpc::ServerUnaryReactor {
  public:
-  static grpc::ServerUnaryReactor* Ask(PeerContext& context, const v1::PeerQuestion& question,
-                                       v1::PeerAnswer* answer) {
+  static grpc::ServerUnaryReactor* Ask(RaftService& service, const std::string& far_end,
+                                       const v1::PeerQuestion& question, v1::PeerAnswer* answer) {
     const std::shared_ptr<Question> made(new Question(answer));
     made->self_ = made;
-    made->Start(context, question);
+    made->Start(service, far_end, question);
     return made.get();
   }
 
@@ -138,14 +152,20 @@ class RaftService::Question final : public grpc::ServerUnaryReactor {
 
   explicit Question(v1::PeerAnswer* answer) : answer_(answer) {}
 
-  void Start(PeerContext& context, const v1::PeerQuestion& question) {
+  void Start(RaftService& service, const std::string& far_end, const v1::PeerQuestion& question) {
+    PeerContext& context = service.context_;
     wire::EncodeIdentity(context.identity(), answer_->mutable_identity());
     const Result<PeerIdentity> judged = JudgeCaller(context, question.from(), question.to());
     if (!judged.ok()) {
-      spdlog::warn("peer question refused peer={} method={} reason=\"{}\"",
-                   question.from().node_id(), question.method(), judged.error().message);
+      const int32_t from = question.from().node_id();
+      const uint64_t times = NoteRefusal(context, from, "question " + judged.error().message);
+      if (times > 0) {
+        spdlog::warn("peer question refused peer={} method={} times={} reason=\"{}\"", from,
+                     question.method(), times, judged.error().message);
+      }
       return Answer(judged.error());
     }
+    service.events_.on_known(far_end);
     context.sink.OnPeerCall(judged->node, {question.method(), Bytes::Copy(question.payload())},
                             Reply(self_));
   }
@@ -182,7 +202,7 @@ grpc::ServerBidiReactor<v1::PeerFrame, v1::PeerHelloReply>* RaftService::Connect
 grpc::ServerUnaryReactor* RaftService::Ask(grpc::CallbackServerContext* context,
                                            const v1::PeerQuestion* question,
                                            v1::PeerAnswer* answer) {
-  return Question::Ask(context_, *question, answer);
+  return Question::Ask(*this, context->peer(), *question, answer);
 }
 
 }  // namespace jangada::server

@@ -7,9 +7,10 @@
 
 #include <atomic>
 #include <cstdint>
+#include <functional>
+#include <string>
 #include <utility>
 
-#include "base/callback.h"
 #include "jangada/v1/peer.grpc.pb.h"
 #include "server/transport/peer_context.h"
 
@@ -17,9 +18,15 @@ namespace jangada::server {
 
 class RaftService final : public v1::Peer::CallbackService {
  public:
-  /// `on_admitted`: a stream of this peer was let in, so it is there. Any thread, several at once.
-  RaftService(PeerContext& context, Callback<NodeId> on_admitted)
-      : context_(context), on_admitted_(std::move(on_admitted)) {}
+  /// Any thread, several at once.
+  struct Events {
+    /// A stream of this peer was let in, so it is there.
+    std::function<void(NodeId)> on_admitted;
+    /// Whoever is at the far end, as gRPC calls it, said who it is and may talk to us.
+    std::function<void(const std::string&)> on_known;
+  };
+  RaftService(PeerContext& context, Events events)
+      : context_(context), events_(std::move(events)) {}
 
   grpc::ServerBidiReactor<v1::PeerFrame, v1::PeerHelloReply>* Connect(
       grpc::CallbackServerContext* context) override;
@@ -35,7 +42,7 @@ class RaftService final : public v1::Peer::CallbackService {
   class Question;
 
   PeerContext& context_;
-  Callback<NodeId> on_admitted_;
+  const Events events_;
   std::atomic<uint64_t> judgement_ = 0;
 };
 
