@@ -76,6 +76,32 @@ TEST(RaftMembership, LeaveJointIsAppendedOnlyOnceEnterJointIsCommittedByBothHalv
   EXPECT_FALSE(solo.raft.status().membership_committed);
 }
 
+TEST(RaftMembership, JointConfigurationCommitsNothingByItsNewHalfAlone) {
+  Solo solo(Founder(3));
+  solo.Lead(3);
+  solo.Acknowledge(2, 1);
+  ASSERT_TRUE(solo.raft.ProposeMembership({{NodeId(1), NodeId(4), NodeId(5)}, {}}).ok());
+  solo.Settle();
+  solo.Acknowledge(4, 2);
+  solo.Acknowledge(5, 2);
+  EXPECT_EQ(solo.raft.commit(), 1u);
+  solo.Acknowledge(2, 2);
+  EXPECT_EQ(solo.raft.commit(), 2u);
+}
+
+TEST(RaftMembership, CommitOfAnEntryBeforeEnterJointDoesNotLeaveIt) {
+  Solo solo(Founder(3));
+  solo.Lead(3);
+  solo.Acknowledge(2, 1);
+  ASSERT_TRUE(solo.raft.Propose(MakeEntry(0, 0)).ok());
+  ASSERT_TRUE(solo.raft.ProposeMembership({{NodeId(1), NodeId(2), NodeId(4)}, {}}).ok());
+  solo.Settle();
+  solo.Acknowledge(2, 2);
+  ASSERT_EQ(solo.raft.commit(), 2u);
+  EXPECT_TRUE(solo.raft.status().membership.membership.IsJoint());
+  EXPECT_EQ(solo.raft.status().last.index, 3u);
+}
+
 TEST(RaftMembership, CandidateInAJointConfigurationNeedsBothMajorities) {
   Restored restored = Founder(3);
   restored.snapshot.membership.membership = Voters({1, 4, 5}, {1, 2, 3});

@@ -230,6 +230,28 @@ TEST(RaftPaper, CandidateTriesAgainInALaterTermAfterATimeout) {
   EXPECT_EQ(solo.raft.term(), 2u);
 }
 
+TEST(RaftPaper, CandidateThatIsRefusedWithALaterTermFollowsInThatTerm) {
+  Solo solo(Founder(3));
+  solo.raft.Campaign();
+  solo.Step(2, 1, VoteReply{.pre_vote = true, .granted = true});
+  solo.Settle();
+  ASSERT_EQ(solo.raft.status().role, Role::kCandidate);
+  solo.Step(2, 7, VoteReply{});
+  EXPECT_EQ(solo.raft.status().role, Role::kFollower);
+  EXPECT_EQ(solo.raft.term(), 7u);
+}
+
+TEST(RaftPaper, EveryAttemptDrawsItsTimeoutAnew) {
+  Solo solo(Founder(3));
+  std::set<Ticks> timeouts;
+  for (int i = 0; i < 30; ++i) {
+    solo.Pass(solo.raft.NextDue() - solo.now);
+    ASSERT_EQ(solo.raft.status().role, Role::kPreCandidate);
+    timeouts.insert(solo.raft.NextDue() - solo.now);
+  }
+  EXPECT_GT(timeouts.size(), 10u) << "two that split a vote would split the next one too";
+}
+
 // ---- durability (3.8) ----
 
 TEST(RaftPaper, VoteLeavesOnlyAfterTermAndVoteAreSyncedTogether) {
@@ -384,6 +406,16 @@ TEST(RaftPaper, OnlyAConflictTruncates) {
   solo.Step(2, 3, AppendRequest{.prev = {2, 1}, .entries = {MakeEntry(3, 3)}});
   solo.Settle();
   EXPECT_EQ(solo.raft.status().last, (Position{3, 3}));
+}
+
+TEST(RaftPaper, EntriesThatWereNotYetHandedOutAreTruncatedToo) {
+  Solo solo(Founder(3));
+  solo.Step(2, 1, AppendRequest{.entries = {MakeEntry(1, 1), MakeEntry(2, 1), MakeEntry(3, 1)}});
+  solo.Step(3, 2, AppendRequest{.prev = {1, 1}, .entries = {MakeEntry(2, 2)}});
+  const Ready ready = solo.raft.TakeReady();
+  ASSERT_EQ(ready.entries.size(), 2u);
+  EXPECT_EQ(ready.entries[0].position(), (Position{1, 1}));
+  EXPECT_EQ(ready.entries[1].position(), (Position{2, 2}));
 }
 
 TEST(RaftPaper, FollowerCommitsNoFurtherThanWhatWasVerified) {

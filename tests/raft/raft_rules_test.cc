@@ -38,6 +38,15 @@ TEST(RaftRules, PreVoteRaisesNoTermAndWritesNothing) {
   EXPECT_TRUE(solo.hard_states.empty());
 }
 
+TEST(RaftRules, PreVoteIsRefusedForATermThatIsNotNew) {
+  for (const Term term : {4, 5, 6}) {
+    Solo solo(Founder(3, {}, {5, {}}));
+    solo.Step(2, term, VoteRequest{.pre_vote = true, .last = {9, 5}});
+    solo.Settle();
+    EXPECT_EQ(solo.LastTo<VoteReply>(2)->granted, term == 6) << term;
+  }
+}
+
 TEST(RaftRules, FollowerThatHearsItsLeaderRefusesVotesAndKeepsItsTerm) {
   Solo solo(Founder(3));
   solo.Step(2, 1, Heartbeat{});
@@ -330,6 +339,21 @@ TEST(RaftRules, ReadWaitsForTheNoopAndForAMajorityThatAnsweredAfterIt) {
   solo.Step(2, 1, HeartbeatReply{.read_id = second});
   solo.Take();
   EXPECT_EQ(solo.reads.size(), 2u);
+}
+
+TEST(RaftRules, ReadIsServedAtTheCommitIndexOfItsArrival) {
+  Solo solo(Founder(3));
+  solo.Lead(3);
+  for (int i = 0; i < 2; ++i) ASSERT_TRUE(solo.raft.Propose(MakeEntry(0, 0)).ok());
+  solo.Settle();
+  solo.Acknowledge(2, 2);
+  const uint64_t id = *solo.raft.ReadIndex();
+  solo.Take();
+  solo.Acknowledge(2, 3);
+  solo.Step(2, 1, HeartbeatReply{.read_id = id});
+  solo.Take();
+  ASSERT_EQ(solo.reads.size(), 1u);
+  EXPECT_EQ(solo.reads[0].index, 2u);
 }
 
 TEST(RaftRules, ReadNeedsAMajority) {

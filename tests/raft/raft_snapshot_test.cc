@@ -88,5 +88,53 @@ TEST(RaftSnapshot, LeaderSendsTheCheckpointToAFollowerBehindTheTrimmedPrefix) {
   EXPECT_FALSE(solo.raft.status().peers[1].needs_snapshot);
 }
 
+TEST(RaftSnapshot, CheckpointNamesTheConfigurationOfItsLastEntryAndNotALaterOne) {
+  Solo solo(Founder(3));
+  const Membership founders = solo.raft.status().membership.membership;
+  solo.Lead(3);
+  solo.Acknowledge(2, 1);
+  ASSERT_TRUE(solo.raft.ProposeMembership({founders.voters, {NodeId(4)}}).ok());
+  solo.Settle();
+  solo.Acknowledge(2, 2);
+  ASSERT_EQ(solo.raft.commit(), 2u);
+  EXPECT_EQ(solo.raft.SnapshotAt(1).membership.membership, founders);
+  EXPECT_EQ(solo.raft.SnapshotAt(2).membership, solo.raft.status().membership);
+}
+
+TEST(RaftSnapshot, LostCheckpointIsOrderedAgain) {
+  Solo solo(Founder(3, {1, 1, 1, 1}, {1, {}}));
+  solo.Lead(3);
+  solo.Acknowledge(2, 5);
+  solo.raft.OnApplied(5);
+  solo.raft.OnTrimmed(solo.raft.SnapshotAt(5), 4);
+  solo.Step(3, 2, AppendReply{.rejected = 4, .hint = {1, 1}});
+  solo.Take();
+  ASSERT_EQ(solo.snapshots.size(), 1u);
+  solo.raft.OnSnapshotSent(NodeId(3), 5);
+  Ticks passed = 0;
+  for (; solo.snapshots.size() == 1 && passed < 1000; passed += 10) {
+    solo.Step(2, 2, HeartbeatReply{.last = 5});
+    solo.Step(3, 2, HeartbeatReply{.last = 1});
+    solo.Pass(10);
+  }
+  ASSERT_TRUE(solo.raft.IsLeader());
+  EXPECT_EQ(solo.snapshots.size(), 2u);
+  EXPECT_GE(passed, 4 * SoloOptions(1).election_ticks) << "it may still be on its way";
+}
+
+// What an install leaves on the disk: entries 1 and 2 are written, 3 to 5 are not, and the snapshot
+// ends at 4. The disk could keep no more than 5, which does not follow 2.
+TEST(RaftSnapshot, SnapshotOverEntriesThatWereNotYetWrittenKeepsNoSuffixOnTheDisk) {
+  Solo solo(Founder(3, {1, 1}, {1, {}}));
+  solo.Step(2, 1,
+            AppendRequest{.prev = {2, 1},
+                          .entries = {MakeEntry(3, 1), MakeEntry(4, 1), MakeEntry(5, 1)}});
+  solo.Step(2, 1, Checkpoint({4, 1}));
+  solo.Settle();
+  ASSERT_EQ(solo.installs.size(), 1u);
+  EXPECT_FALSE(solo.installs[0].keep_suffix);
+  EXPECT_EQ(solo.raft.status().last, (Position{5, 1}));
+}
+
 }  // namespace
 }  // namespace jangada::raft::test
