@@ -36,6 +36,13 @@ Result<Position> Raft::ProposeMembership(const MembershipTarget& target) {
                  "a membership change is under way; try again when it is done"};
   }
   TRY_ASSIGN(Membership next, FirstStep(membership(), target));
+  // Two that forgot their votes in one half would wait for entries that wait for them.
+  for (const auto& [node, peer] : leader->peers) {
+    if (!MayHaveForgottenVotes(peer) || membership().IsVoter(node) || !next.IsVoter(node)) continue;
+    return Error{ErrorCode::kFailedPrecondition,
+                 "node " + std::to_string(node.value()) +
+                     " is not whole yet, so it can't vote; try again when it is"};
+  }
   const Position position = AppendMembership(std::move(next));
   CheckInvariants();
   return position;

@@ -69,6 +69,7 @@ struct PeerStatus {
   bool voter = false;
   bool recently_active = false;
   bool needs_snapshot = false;
+  bool whole = true;  // false: it was told to hold too little to vote yet (decision 33)
 };
 
 struct RaftStatus {

@@ -41,6 +41,9 @@ struct GroupWrite {
   GroupId group;
   /// First: everything the group ever had is removed (its topic is gone, or it will be refilled).
   bool erase = false;
+  /// The group is made by this write, by a replica that joins it: it is marked as `damaged` with
+  /// `forgot_votes`, for it may have been a member before.
+  bool joins = false;
   std::optional<raft::HardState> hard_state;
   /// A checkpoint from the leader: replaces the checkpoint, and the log too unless keep_suffix
   /// (then the entries after checkpoint.meta.last stay).
@@ -78,6 +81,12 @@ struct GroupState {
   /// With `damaged`: hard_state, too, may be older than what this replica once told, for the newest
   /// writes of the store are gone, or the group itself was. As durable as the mark.
   bool forgot_votes = false;
+
+  /// Nothing was ever written of it.
+  bool IsEmpty() const {
+    return hard_state == raft::HardState() && !checkpoint.has_value() && last == raft::Position() &&
+           !damaged;
+  }
 };
 
 /// Where a record lies in time. offset -1: no such record.

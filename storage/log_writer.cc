@@ -123,7 +123,7 @@ Status LogWriter::AddToBatch(const GroupWrite& write) {
       return {};
     }
   }
-  if (is_new) writer.Make(lost_groups_ || was_damaged);
+  if (is_new) writer.Make(lost_groups_ || was_damaged || write.joins);
   const Status applied = writer.Apply(write);
   if (!applied.ok() && applied.error().code == ErrorCode::kDataCorrupt) {
     spdlog::error("a damaged entry was met group={} why=\"{}\"", write.group.value(),

@@ -88,7 +88,7 @@ Status MemLogStore::Apply(GroupWrite& write) {
 
   const auto [it, made] = groups_.try_emplace(write.group);
   Group& group = it->second;
-  if (made) group.damaged = group.forgot_votes = lost_groups_;
+  if (made) group.damaged = group.forgot_votes = lost_groups_ || write.joins;
   if (write.hard_state) group.hard_state = *write.hard_state;
   if (write.install) {
     const raft::Index next = write.install->checkpoint.meta.last.index + 1;

@@ -42,7 +42,7 @@ bool MajorityIsLive(const Nodes& voters, const std::function<bool(NodeId)>& is_l
 bool IsCaughtUp(const raft::RaftStatus& status, NodeId node) {
   for (const raft::PeerStatus& peer : status.peers) {
     if (peer.node != node) continue;
-    return peer.recently_active && !peer.needs_snapshot &&
+    return peer.recently_active && !peer.needs_snapshot && peer.whole &&
            peer.match + kCaughtUpEntries >= status.last.index;
   }
   return false;

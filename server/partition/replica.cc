@@ -42,6 +42,9 @@ Replica::Impl::~Impl() {
 
 Status Replica::Impl::Open(const storage::GroupState& state, const raft::Membership& bootstrap,
                            bool keep_machine) {
+  // It may have been here before, have voted and acknowledged, and been erased when it was moved
+  // away: with its vote a candidate that knows of none of that could win (docs/decisions.md 37).
+  joining = must_mark_join = state.IsEmpty() && bootstrap.IsEmpty();
   Folded next;
   if (state.checkpoint) {
     TRY_ASSIGN(const FoldedState stored, DecodeFoldedState(state.checkpoint->state));
@@ -74,8 +77,8 @@ Status Replica::Impl::Open(const storage::GroupState& state, const raft::Members
                           .terms = {},
                           .memberships = {},
                           .applied = 0,
-                          .refill = state.damaged,
-                          .forgot_votes = state.forgot_votes};
+                          .refill = state.damaged || joining,
+                          .forgot_votes = state.forgot_votes || joining};
   if (base.index > 0) restored.terms.push_back({base.index, base.term});
   if (holds_entries) {
     for (const raft::TermRun& run : state.terms) {
@@ -88,9 +91,9 @@ Status Replica::Impl::Open(const storage::GroupState& state, const raft::Members
   next.applied = std::min(next.machine, restored.last.index);
   restored.applied = next.applied;
   ++counters.starts;
-  refilling = state.damaged;
-  if (refilling) ++counters.damage_found;
-  if (refilling) observer.OnRefill(options.group, RefillEvent::kBegan);
+  refilling = restored.refill;
+  if (state.damaged) ++counters.damage_found;
+  if (state.damaged) observer.OnRefill(options.group, RefillEvent::kBegan);
   folded = next;
   apply_to = next.applied;
   log_end_offset = holds_entries ? state.end_offset : next.base.next_offset;

@@ -10,10 +10,15 @@
 namespace jangada::server {
 
 /// Not while the machine is ahead of the log (the checkpoint would name an entry that is not
-/// there), nor while the log is being refilled.
+/// there), nor while the log is being refilled, nor where a checkpoint of the leader has replaced
+/// the core's log and is yet to be carried out here.
+bool Replica::Impl::CanFold() const {
+  return !refilling && folded.machine == folded.applied &&
+         raft->TermAt(folded.base.meta.last.index).has_value();
+}
+
 bool Replica::Impl::MayCheckpoint() const {
-  return phase == Phase::kRunning && !checkpointing && !refilling &&
-         folded.machine == folded.applied;
+  return phase == Phase::kRunning && !checkpointing && CanFold();
 }
 
 void Replica::Impl::TakeCheckpoint(Callback<Status> done) {
@@ -37,8 +42,7 @@ void Replica::Impl::TakeCheckpoint(Callback<Status> done) {
       InSession([this](const Result<std::vector<storage::SparseRow>>& rows) {
         if (phase != Phase::kRunning) return;
         if (!rows.ok()) return EndCheckpoint(rows.error());
-        if (folded.machine != folded.applied ||
-            refilling) {  // a checkpoint was installed meanwhile
+        if (!CanFold()) {  // a checkpoint was installed meanwhile, or is about to be
           return EndCheckpoint(
               Error{ErrorCode::kUnavailable, "the replica has just begun to be refilled"});
         }

@@ -87,6 +87,7 @@ struct Replica::Impl final : PulseMember {
   Stance CurrentStance() const override;
 
   // ---- checkpoints, trims, damage: replica_checkpoint.cc ----
+  bool CanFold() const;
   bool MayCheckpoint() const;
   void TakeCheckpoint(Callback<Status> done);
   void WriteTrimmedCheckpoint(const std::vector<storage::SparseRow>& rows);
@@ -144,6 +145,8 @@ struct Replica::Impl final : PulseMember {
   raft::RoleChange role;
   raft::Term ready_term = 0;  // this term's no-op is applied here, and this replica leads it
   bool refilling = false;
+  bool joining = false;       // made anew beside a group that lives; `refilling` too until it is whole
+  bool must_mark_join = false;  // by its first write
 
   // Pulses.
   raft::RoleChange told_role;  // what the pulses were told of last,

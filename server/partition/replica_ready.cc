@@ -110,12 +110,13 @@ void Replica::Impl::EndRefill(storage::GroupWrite* write) {
   refilling = false;
   write->clear_damaged = true;
   if (context.pulses != nullptr) context.pulses->NoteChange(options.group);
-  spdlog::info("log is refilled; this replica votes again group={}", options.group.value());
-  observer.OnRefill(options.group, RefillEvent::kEnded);
+  spdlog::info("log is whole; this replica votes group={}", options.group.value());
+  if (!std::exchange(joining, false)) observer.OnRefill(options.group, RefillEvent::kEnded);
 }
 
 void Replica::Impl::Persist(raft::Ready* ready, storage::GroupWrite write) {
   if (!ready->NeedsPersist()) return Send(std::move(ready->messages_after_persist));
+  write.joins = std::exchange(must_mark_join, false);
   write.hard_state = ready->hard_state;
   write.entries = std::move(ready->entries);
   writes.Push(std::move(write),

@@ -68,6 +68,8 @@ class ProducerLane {
   /// No new batches; what is under way goes on.
   void Finish() { finishing_ = true; }
   bool IsIdle() const { return batches_.empty(); }
+  /// For a person who wonders why it is not served.
+  std::string Describe() const;
   uint64_t acknowledged() const { return acknowledged_; }
 
  private:
@@ -111,6 +113,7 @@ class ProducerLane {
   bool asking_identity_ = false;
   int32_t next_sequence_ = 0;
   uint64_t next_number_ = 0;
+  std::string last_error_;
   uint64_t attempts_ = 0;
   bool retry_armed_ = false;
   bool finishing_ = false;

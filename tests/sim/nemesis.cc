@@ -316,7 +316,8 @@ bool Nemesis::StrikeDisk(const Fault& fault, Random random) {
     }
     case FaultKind::kLoseTail: {
       if (!MayDamage(victim) || !node.IsUp()) return false;
-      node.Crash(true);
+      // Not with the power: the mark may be older then, too, and nobody could tell what is gone.
+      node.Crash(false);
       if (disk.LoseNewestWrites(1 + random.Below(20)) > 0) {
         cluster_.reached().Count(Rare::kNewestWritesLost);
       }

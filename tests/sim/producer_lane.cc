@@ -158,6 +158,7 @@ void ProducerLane::OnAcknowledged(Batch& batch, NodeId asked, const ProduceResul
 
 void ProducerLane::OnError(Batch& batch, NodeId asked, const Error& error,
                            std::optional<NodeId> hint) {
+  last_error_ = error.message;
   leader_.OnRefused(hint);
   const bool surely_not = IsSurelyNotDone(error.code);
   if (!surely_not) {
@@ -240,6 +241,15 @@ void ProducerLane::AskForIdentity() {
           leader_.OnRefused(std::nullopt);
         }
       });
+}
+
+std::string ProducerLane::Describe() const {
+  std::string text = options_.where.topic + " " + std::to_string(options_.where.partition) +
+                     (options_.idempotent ? " idempotent" : " plain") + ", asks node " +
+                     std::to_string(leader_.Get().value()) + ", batches " +
+                     std::to_string(batches_.size());
+  if (!last_error_.empty()) text += ", was told last: " + last_error_;
+  return text;
 }
 
 }  // namespace jangada::sim

@@ -216,11 +216,6 @@ void RaftChecker::OnEntry(Watched& watched, GroupId group, raft::Index index,
                 "entry " + At(index, entry.term) +
                     " differs from another log's, or what is before it does");
   }
-  if (index <= ghost.log.size() && index <= replica.commit &&
-      ghost.log[index - 1].chain != entry.chain) {
-    return Fail("state-machine-safety", node, group,
-                "holds another entry at committed index " + At(index, entry.term));
-  }
   uint32_t& holders = ghost.holders[Key(index, entry.term)];
   holders |= uint32_t{1} << node.value();
   const auto leader = ghost.leaders.find(entry.term);

@@ -82,6 +82,7 @@ class RaftChecker final : public SimNode::Observer {
     // In the process.
     raft::RoleChange role;
     raft::Index commit = 0;
+    raft::Index durable = 0;
     raft::Index applied = 0;
     raft::Index machine = 0;
     raft::MembershipAt membership;
@@ -90,7 +91,7 @@ class RaftChecker final : public SimNode::Observer {
 
     void ForgetProcess() {
       role = {};
-      commit = applied = machine = 0;
+      commit = durable = applied = machine = 0;
       membership = {};
     }
     raft::Index last() const { return base + entries.size(); }

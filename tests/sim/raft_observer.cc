@@ -48,7 +48,10 @@ void RaftChecker::Observe(Watched& watched, GroupId group) {
     }
     replica.membership = status.membership;
   }
-  if (status.commit != replica.commit) OnCommit(watched, group, replica, status);
+  if (status.commit != replica.commit || status.durable != replica.durable) {
+    replica.durable = status.durable;
+    OnCommit(watched, group, replica, status);
+  }
   OnApplied(watched, group, replica, *real);
 }
 
@@ -101,10 +104,11 @@ void RaftChecker::OnCommit(Watched& watched, GroupId group, Replica& replica,
             std::to_string(ghost.log.size()));
   }
   // Until it is synced the disk may hold what it replaces.
-  const EntryId* const there = status.durable >= commit ? replica.At(commit) : nullptr;
-  if (there != nullptr && there->chain != ghost.log[commit - 1].chain) {
+  const raft::Index sure = std::min(commit, status.durable);
+  const EntryId* const there = replica.At(sure);
+  if (there != nullptr && there->chain != ghost.log[sure - 1].chain) {
     Fail("state-machine-safety", node, group,
-         "its committed entry " + std::to_string(commit) + " is another than the group's");
+         "its committed entry " + std::to_string(sure) + " is another than the group's");
   }
 }
 

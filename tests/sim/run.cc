@@ -180,6 +180,7 @@ std::set<NodeId> SimRun::ChooseDead() {
     if (cluster_.checker().IsDamaged(id)) return dead;  // it waits for the others to be filled
   }
   const server::ClusterImagePtr image = cluster_.Image();
+  if (image->groups.size() < Partitions().size()) return dead;  // nobody up knows of them yet
   const auto majority_lives = [&](const std::vector<NodeId>& voters) {
     const auto lost = std::count_if(voters.begin(), voters.end(),
                                     [&](NodeId voter) { return dead.contains(voter); });
@@ -223,6 +224,11 @@ bool SimRun::Liveness() {
   const bool served =
       RunUntil(swarm_.patience_us + kConvergeUs, [&] { return acknowledged_by_all(before); });
   if (!served) {
+    for (size_t i = 0; i < lanes_.size(); ++i) {
+      if (lanes_[i]->acknowledged() == before[i]) {
+        spdlog::warn("==== not served: {}", lanes_[i]->Describe());
+      }
+    }
     Fail("liveness", "a producer was not served again after everything was mended; " +
                          cluster_.WhyNotConverged());
     return false;

@@ -12,6 +12,11 @@ namespace {
 using Values = std::vector<std::string>;
 constexpr int64_t kSecond = TestCluster::kSecond;
 
+/// Until the replica is told that it holds what it may once have held.
+void AwaitWhole(TestCluster* cluster, int node) {
+  CHECK(cluster->RunUntil([&] { return !cluster->partition(node).replica().vitals().refilling; }));
+}
+
 /// Records of about 10 KB each, so that sparse rows come every seven of them.
 std::string Big(int i) { return std::to_string(i) + std::string(10'000, '.'); }
 
@@ -171,6 +176,7 @@ TEST(ReplicaTest, ReplicaAddedLaterHoldsEveryRecordThatIsLeft) {
     if (node != leaves) voters.push_back(node);
   }
   ASSERT_TRUE(cluster.ChangeMembership({1, 2, 3}, {4}).ok());
+  AwaitWhole(&cluster, 4);
   ASSERT_TRUE(cluster.ChangeMembership(voters).ok());
   cluster.Crash(leaves);
   AwaitConvergence(&cluster);
@@ -184,6 +190,7 @@ TEST(ReplicaTest, MembershipSurvivesTrimsAndRestarts) {
   TestCluster cluster({.nodes = 4, .founders = 3});
   cluster.Start(4);
   ASSERT_TRUE(cluster.ChangeMembership({1, 2, 3}, {4}).ok());
+  AwaitWhole(&cluster, 4);
   ASSERT_TRUE(cluster.ChangeMembership({1, 2, 3, 4}).ok());
   ProduceBigs(&cluster, 0, 20);
   cluster.DeleteRecords(cluster.Leader(), 20).value();
@@ -336,6 +343,38 @@ TEST(ReplicaTest, ReplicaThatLostItsVotesMakesTheGroupWaitForBothOthersAndNeverV
   EXPECT_FALSE(state.damaged);
   EXPECT_EQ(state.hard_state.vote, NodeId(cluster.Leader()));
   EXPECT_EQ(ReadAllFrom(&cluster, lost, 0).size(), (*append)->ok() ? 11u : 10u);
+}
+
+TEST(ReplicaTest, ReplicaThatWasMovedAwayAndBackElectsNobodyWithTheOldConfiguration) {
+  TestCluster cluster({.nodes = 5, .founders = 3});
+  if (cluster.AwaitLeader() != 3) {
+    ASSERT_TRUE(cluster.partition(cluster.Leader()).TransferLeadership(NodeId(3)).ok());
+    ASSERT_TRUE(cluster.RunUntil([&] { return cluster.Leader() == 3; }));
+  }
+  for (const int joiner : {4, 5}) cluster.Start(joiner);
+  cluster.Isolate(2);  // it goes on to know of {1, 2, 3} only
+  ASSERT_TRUE(cluster.ChangeMembership({1, 2, 3}, {4, 5}).ok());
+  for (const int joiner : {4, 5}) AwaitWhole(&cluster, joiner);
+  ASSERT_TRUE(cluster.ChangeMembership({3, 4, 5}).ok());
+  bool erased = false;
+  cluster.partition(1).Remove([&](const Status& status) { erased = status.ok(); });
+  ASSERT_TRUE(cluster.RunUntil([&] { return erased; }));
+  cluster.Crash(1);
+  cluster.Start(1);
+
+  // Now 1 is moved back, and hears of its group from 2 first.
+  cluster.Heal();
+  for (const int other : {3, 4, 5}) {
+    cluster.Cut(1, other);
+    cluster.Cut(2, other);
+  }
+  ASSERT_TRUE(cluster.ChangeMembership({3, 4, 5}, {1}).ok());
+  cluster.RunFor(20 * kSecond);
+  EXPECT_NE(cluster.partition(2).replica().status().role, raft::Role::kLeader);
+
+  cluster.Heal();
+  AwaitWhole(&cluster, 1);
+  EXPECT_TRUE(cluster.ChangeMembership({1, 3, 4}).ok()) << "whole again, it is one like any other";
 }
 
 }  // namespace
