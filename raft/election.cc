@@ -69,7 +69,8 @@ void Raft::TickElection() {
 }
 
 void Raft::Campaign() {
-  if (MayCampaign() && role() == Role::kFollower) BecomePreCandidate();
+  const bool asks = role() == Role::kPreCandidate;  // again: those it asked may not have been there
+  if (MayCampaign() && (asks || role() == Role::kFollower)) BecomePreCandidate();
   CheckInvariants();
 }
 

@@ -137,7 +137,8 @@ class Raft {
   /// A fresh id each call; answered by one ReadGrant with it. kNotLeader at once when not leading;
   /// kUnavailable before this term's no-op is committed.
   Result<uint64_t> ReadIndex();
-  /// Starts a (pre-vote) election now, unless leading, refilling or no voter.
+  /// Starts a (pre-vote) election now, or asks everybody again where one is under way; nothing
+  /// while leading, a candidate, refilling or no voter.
   void Campaign();
 
   // ---- completions ----

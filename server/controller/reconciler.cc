@@ -52,21 +52,30 @@ struct Reconciler::Impl : std::enable_shared_from_this<Reconciler::Impl> {
   Impl(const Options& options, const Context& context, std::vector<GroupId> on_disk)
       : options(options), context(context), on_disk(on_disk.begin(), on_disk.end()) {}
 
+  /// Of one group's leadership to its preferred leader.
+  struct Return {
+    NodeId to;
+    int64_t at_us = 0;
+    int64_t rest_us = 0;  // before the next one
+  };
+
   // Constant after construction.
   const Options options;
   const Context context;
 
   // Owned by the executor.
   ClusterImagePtr image = std::make_shared<const ClusterImage>();
-  bool acted = false;           // on some image: from then on only what changed is looked at
-  std::set<GroupId> on_disk;    // data here, not running: no image has told its topic yet
-  std::set<GroupId> running;    // commanded to start
-  std::set<GroupId> led;        // led here
-  std::set<GroupId> unsettled;  // led here, perhaps not with the desired members
-  std::set<GroupId> to_return;  // led here, preferred leader elsewhere
-  std::set<GroupId> retired;    // running here, not desired here
-  std::set<GroupId> busy;       // a question or a step of the group is under way
-  GroupId last_looked_at;       // unsettled groups take turns
+  bool acted = false;                  // on some image: from then on only what changed is looked at
+  std::set<GroupId> on_disk;           // data here, not running: no image has told its topic yet
+  std::set<GroupId> running;           // commanded to start
+  std::set<GroupId> led;               // led here
+  std::set<GroupId> unsettled;         // led here, perhaps not with the desired members
+  std::set<GroupId> to_return;         // led here, preferred leader elsewhere
+  std::map<GroupId, Return> returned;  // handed back by this node lately
+  GroupId last_returned;               // groups to return take turns
+  std::set<GroupId> retired;           // running here, not desired here
+  std::set<GroupId> busy;              // a question or a step of the group is under way
+  GroupId last_looked_at;              // unsettled groups take turns
   uint64_t rounds = 0;
   Executor::TimerId timer = 0;
   bool stopped = false;
@@ -86,6 +95,8 @@ struct Reconciler::Impl : std::enable_shared_from_this<Reconciler::Impl> {
   void OnUnsettledStatus(GroupId group, const std::optional<raft::RaftStatus>& status);
   void OnSettled(GroupId group, const PartitionInfo& partition);
   void ReturnLeaderships();
+  bool MayReturn(GroupId group) const;
+  void NoteReturn(GroupId group, NodeId preferred);
   void OnReturnStatus(GroupId group, NodeId preferred,
                       const std::optional<raft::RaftStatus>& status);
 
@@ -189,6 +200,7 @@ void Reconciler::Impl::DropGroup(GroupId group) {
   led.erase(group);
   unsettled.erase(group);
   to_return.erase(group);
+  returned.erase(group);
   retired.erase(group);
   const bool here = running.erase(group) + on_disk.erase(group) > 0;
   if (here) context.host.ErasePartition(group);
@@ -248,29 +260,55 @@ void Reconciler::Impl::OnSettled(GroupId group, const PartitionInfo& partition) 
                                Then(&Impl::OnStepDone, group, "report settled"));
 }
 
+/// A few a round, in turns: each costs its group a moment, and those that cannot be returned must
+/// not stand in the way of the others.
 void Reconciler::Impl::ReturnLeaderships() {
+  std::vector<GroupId> groups(to_return.upper_bound(last_returned), to_return.end());
+  groups.insert(groups.end(), to_return.begin(), to_return.upper_bound(last_returned));
   size_t started = 0;
-  for (const GroupId group : to_return) {
+  for (const GroupId group : groups) {
     if (started == options.transfers_per_round) return;
-    const PartitionInfo* partition = image->FindGroup(group);
-    if (partition == nullptr || unsettled.contains(group) || busy.contains(group)) continue;
-    const NodeId preferred = partition->replicas.front();
-    if (!context.liveness.IsFit(preferred, Now()) ||
-        context.liveness.LiveForUs(preferred, Now()) < options.preferred_live_us) {
-      continue;
-    }
+    if (!MayReturn(group)) continue;
     ++started;
+    last_returned = group;
     busy.insert(group);
-    context.host.QueryStatus(group, Then(&Impl::OnReturnStatus, group, preferred));
+    context.host.QueryStatus(
+        group, Then(&Impl::OnReturnStatus, group, image->FindGroup(group)->replicas.front()));
   }
+}
+
+bool Reconciler::Impl::MayReturn(GroupId group) const {
+  const PartitionInfo* partition = image->FindGroup(group);
+  if (partition == nullptr || unsettled.contains(group) || busy.contains(group)) return false;
+  const NodeId preferred = partition->replicas.front();
+  const auto before = returned.find(group);
+  const bool rests = before != returned.end() && before->second.to == preferred &&
+                     Now() - before->second.at_us < before->second.rest_us;
+  return !rests && context.liveness.IsFit(preferred, Now()) &&
+         context.liveness.LiveForUs(preferred, Now()) >= options.preferred_live_us;
+}
+
+/// Whether it succeeds or not: a try, too, stops the group's records for a moment.
+void Reconciler::Impl::NoteReturn(GroupId group, NodeId preferred) {
+  const auto [it, first] = returned.try_emplace(group);
+  Return& last = it->second;
+  const bool afresh =
+      first || last.to != preferred || Now() - last.at_us > 2 * options.longest_rest_us;
+  const int64_t rest_us =
+      afresh ? options.first_rest_us : std::min(last.rest_us * 2, options.longest_rest_us);
+  last = {.to = preferred, .at_us = Now(), .rest_us = rest_us};
 }
 
 void Reconciler::Impl::OnReturnStatus(GroupId group, NodeId preferred,
                                       const std::optional<raft::RaftStatus>& status) {
   busy.erase(group);
+  const PartitionInfo* partition = image->FindGroup(group);
+  if (!to_return.contains(group) || partition == nullptr) return;
+  if (partition->replicas.front() != preferred) return;
   if (!status || status->role != raft::Role::kLeader || !IsFinal(*status)) return;
   if (!Contains(status->membership.membership.voters, preferred)) return;
   if (!IsCaughtUp(*status, preferred)) return;
+  NoteReturn(group, preferred);
   busy.insert(group);
   context.host.TransferLeadership(group, preferred,
                                   Then(&Impl::OnStepDone, group, "hand over to preferred"));

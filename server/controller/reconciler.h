@@ -67,7 +67,12 @@ class Reconciler {
     int64_t round_us = 250'000;             // between two looks at unsettled groups
     int64_t preferred_live_us = 3'000'000;  // a preferred leader must have been back for this long
     size_t transfers_per_round = 4;         // leaderships handed back at most
-    size_t steps_per_round = 64;            // groups asked for their status at most
+    /// A leadership that was handed back and came here again waits this long, and twice as long
+    /// each time, before it is handed back once more: a preferred leader that cannot hold its
+    /// groups must not make them unavailable over and over.
+    int64_t first_rest_us = 10'000'000;
+    int64_t longest_rest_us = 300'000'000;
+    size_t steps_per_round = 64;  // groups asked for their status at most
   };
   struct Context {  // all outlive the reconciler
     Executor& executor;

@@ -213,6 +213,27 @@ TEST(RaftRules, FollowerThatNoticedTheLeadersEndFirstAsksAgainSoon) {
   EXPECT_GE(solo.raft.NextDue(), solo.now + 50);
 }
 
+TEST(RaftRules, CampaignAsksAgainThoseWhoWereNotThereYet) {
+  Solo solo(Founder(3));
+  solo.raft.Campaign();
+  solo.Settle();
+  solo.Forget();  // nobody has started yet
+  solo.now += 5;
+  solo.raft.Tick(solo.now);
+  solo.raft.Campaign();
+  solo.Settle();
+  ASSERT_TRUE(solo.LastTo<VoteRequest>(2).has_value());
+  EXPECT_TRUE(solo.LastTo<VoteRequest>(2)->pre_vote);
+  EXPECT_EQ(solo.raft.term(), 0u);
+  solo.Step(2, 1, VoteReply{.pre_vote = true, .granted = true});
+  solo.Settle();
+  EXPECT_EQ(solo.raft.status().role, Role::kCandidate);
+  solo.Forget();
+  solo.raft.Campaign();
+  solo.Settle();
+  EXPECT_TRUE(solo.sent.empty()) << "a candidate has asked, and its term counts one vote each";
+}
+
 TEST(RaftRules, OneWayPartitionKeepsOneLeaderAtATime) {
   Cluster cluster;
   cluster.Found({1, 2, 3});

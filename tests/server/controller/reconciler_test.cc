@@ -1,6 +1,8 @@
 // Reconciler: what it commands of a host, image by image, and what it must never command.
 #include "server/controller/reconciler.h"
 
+#include <algorithm>
+#include <numeric>
 #include <set>
 
 #include "fakes.h"
@@ -311,6 +313,63 @@ TEST_F(ReconcilerTest, LeadershipsGoBackAFewAtATime) {
   executor_.RunFor(kSecond / 4);
   EXPECT_GT(host_.log.size(), 0u);
   EXPECT_LE(host_.log.size(), 2 * Reconciler::Options().transfers_per_round);
+}
+
+TEST_F(ReconcilerTest, GroupsWhosePreferredLeaderLagsDoNotHoldUpTheOthers) {
+  Make();
+  Fold(MakeTopic("t", std::vector<std::vector<NodeId>>(40, Nodes({2, 1, 3}))));
+  for (uint64_t group = 1; group <= 40; ++group) {
+    host_.Lead(GroupId(group), Nodes({1, 2, 3}));
+    reconciler_->OnLeadership(GroupId(group), true);
+    if (group <= 20) host_.statuses[GroupId(group)].last.index = 10'000;  // node 2 lags there
+  }
+  RunForSeconds(2, {3});
+  host_.TakeLog();
+  RunForSeconds(9);
+  std::set<std::string> handed(host_.log.begin(), host_.log.end());
+  for (uint64_t group = 21; group <= 40; ++group) {
+    EXPECT_TRUE(handed.contains("transfer " + std::to_string(group) + " to 2")) << group;
+  }
+  EXPECT_EQ(handed.size(), 20u);
+}
+
+TEST_F(ReconcilerTest, LeadershipThatComesBackIsHandedBackEverMoreRarely) {
+  Make();
+  Fold(MakeTopic("t", {Nodes({2, 1, 3})}));
+  host_.Lead(GroupId(1), Nodes({1, 2, 3}));
+  reconciler_->OnLeadership(GroupId(1), true);
+  host_.TakeLog();
+  // The preferred leader takes it each time, and loses it at once.
+  std::vector<size_t> handed_by_minute;
+  for (int minute = 0; minute < 20; ++minute) {
+    for (int second = 0; second < 60; ++second) {
+      RunForSeconds(1);
+      reconciler_->OnLeadership(GroupId(1), false);
+      reconciler_->OnLeadership(GroupId(1), true);
+    }
+    handed_by_minute.push_back(host_.TakeLog().size());
+  }
+  EXPECT_GE(handed_by_minute[0], 2u);
+  EXPECT_LE(handed_by_minute[0], 3u) << "at first, after 10 s and after 20 s more";
+  for (int minute = 10; minute < 20; ++minute) {
+    EXPECT_LE(handed_by_minute[static_cast<size_t>(minute)], 1u);
+  }
+  EXPECT_LE(std::accumulate(handed_by_minute.begin() + 10, handed_by_minute.end(), size_t{0}), 3u)
+      << "every five minutes";
+}
+
+TEST_F(ReconcilerTest, NewPreferredLeaderDoesNotWaitForWhatAnotherCouldNotHold) {
+  Make();
+  Fold(MakeTopic("t", {Nodes({2, 1, 3})}));
+  host_.Lead(GroupId(1), Nodes({1, 2, 3}));
+  reconciler_->OnLeadership(GroupId(1), true);
+  RunForSeconds(300);  // node 2 is asked again and again, and never takes it
+  host_.TakeLog();
+  Fold(record::ChangeReplicas{{{GroupId(1), 1, Nodes({3, 1, 2})}}});
+  RunForSeconds(2);
+  const Log log = host_.TakeLog();
+  EXPECT_EQ(std::count(log.begin(), log.end(), "transfer 1 to 3"), 1);
+  EXPECT_EQ(std::count(log.begin(), log.end(), "transfer 1 to 2"), 0);
 }
 
 // ---- replicas that are not wanted here: the erasure must be certain ----
