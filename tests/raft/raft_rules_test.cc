@@ -47,6 +47,16 @@ TEST(RaftRules, PreVoteIsRefusedForATermThatIsNotNew) {
   }
 }
 
+TEST(RaftRules, GrantOfAnEarlierPreVoteDoesNotCount) {
+  Solo solo(Founder(3, {}, {5, {}}));
+  solo.raft.Campaign();
+  solo.Settle();
+  solo.Step(2, 5, VoteReply{.pre_vote = true, .granted = true});  // asked in term 4
+  EXPECT_EQ(solo.raft.status().role, Role::kPreCandidate);
+  solo.Step(2, 6, VoteReply{.pre_vote = true, .granted = true});
+  EXPECT_EQ(solo.raft.status().role, Role::kCandidate);
+}
+
 TEST(RaftRules, FollowerThatHearsItsLeaderRefusesVotesAndKeepsItsTerm) {
   Solo solo(Founder(3));
   solo.Step(2, 1, Heartbeat{});

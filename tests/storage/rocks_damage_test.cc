@@ -6,7 +6,9 @@
 #include <algorithm>
 #include <map>
 
+#include "storage/rocks_db.h"
 #include "storage/rocks_rows.h"
+#include "storage/synced_mark.h"
 #include "tests/storage/rocks_store_fixture.h"
 
 namespace jangada::storage {
@@ -340,6 +342,112 @@ TEST_F(DamagedEntry, NearTheEndIsFoundAtTheStart) {
   const GroupState state = running.store().Load().value().front();
   EXPECT_TRUE(state.damaged);
   EXPECT_EQ(state.last.index, 3U);
+}
+
+// ---- what RocksDB's own checks do not see ----
+
+TEST(EntryRow, FailsItsCheckWhateverByteChangesAndUnderAnotherKey) {
+  const raft::Entry entry = MakeEntries(9, 9, kTerm, 8, 1, 40).front();
+  const std::array<char, kEntryHeaderSize> header = EntryHeader(GroupId(7), entry);
+  const std::string row =
+      std::string(header.data(), header.size()) + std::string(entry.payload.view());
+  ASSERT_EQ(DecodeEntry(GroupId(7), 9, row).value(), entry);
+  for (size_t i = 0; i < row.size(); ++i) {
+    std::string changed = row;
+    changed[i] = static_cast<char>(changed[i] ^ 4);
+    EXPECT_FALSE(DecodeEntry(GroupId(7), 9, changed).ok()) << "byte " << i;
+  }
+  EXPECT_FALSE(DecodeEntry(GroupId(8), 9, row).ok());
+  EXPECT_FALSE(DecodeEntry(GroupId(7), 10, row).ok());
+}
+
+/// A row near the end of the log that was written wrongly, so that RocksDB finds no fault with it.
+class WrongRow : public ::testing::Test {
+ protected:
+  static constexpr GroupId kGroup{7};
+  static constexpr raft::Index kBad = 4;
+
+  void Replace(const raft::Entry& wrong) {
+    {
+      RunningStore running(SmallOptions(folder_.path()));
+      ASSERT_TRUE(running.call().Append(kGroup, MakeEntries(1, 5, kTerm, 0)).ok());
+    }
+    const auto opened = OpenRocksDb(SmallOptions(folder_.path()), /*is_new=*/false);
+    ASSERT_TRUE(opened.ok());
+    const std::array<char, kEntryHeaderSize> header = EntryHeader(kGroup, wrong);
+    const std::string row =
+        std::string(header.data(), header.size()) + std::string(wrong.payload.view());
+    ASSERT_TRUE(opened->db.db->Put({}, opened->db.entries, EntryKey(kGroup, kBad), row).ok());
+  }
+
+  void ExpectCutBeforeIt() {
+    RunningStore running(SmallOptions(folder_.path()));
+    const GroupState state = running.store().Load().value().front();
+    EXPECT_TRUE(state.damaged);
+    EXPECT_EQ(state.last.index, kBad - 1);
+    EXPECT_EQ(running.call().Read(kGroup, {1, 5})->size(), kBad - 1);
+  }
+
+  TempFolder folder_;
+};
+
+TEST_F(WrongRow, ThatDoesNotJoinTheEntryBeforeIsCutOff) {
+  Replace(MakeEntries(kBad, kBad, kTerm, kBad + 4).front());
+  ExpectCutBeforeIt();
+}
+
+TEST_F(WrongRow, OfAnotherTermThanTheLogSaysIsCutOff) {
+  Replace(MakeEntries(kBad, kBad, kTerm + 1, kBad - 1).front());
+  ExpectCutBeforeIt();
+}
+
+/// A mark's file in memory, whose bytes a test may change.
+class MemMark final : public MarkFile {
+ public:
+  explicit MemMark(std::string* bytes) : bytes_(*bytes) {}
+  bool Read(char* bytes, size_t size, int64_t offset) override {
+    if (bytes_.size() < static_cast<size_t>(offset) + size) return false;
+    bytes_.copy(bytes, size, static_cast<size_t>(offset));
+    return true;
+  }
+  bool Write(const char* bytes, size_t size, int64_t offset) override {
+    bytes_.resize(std::max(bytes_.size(), static_cast<size_t>(offset) + size));
+    bytes_.replace(static_cast<size_t>(offset), size, bytes, size);
+    return true;
+  }
+  bool Sync() override { return true; }
+
+ private:
+  std::string& bytes_;
+};
+
+TEST(SyncedMarkTest, DamagedSlotCostsOneNoteAndRaisesNoFalseAlarm) {
+  std::string bytes;
+  {
+    SyncedMark mark(std::make_unique<MemMark>(&bytes));
+    ASSERT_TRUE(mark.Note(100, {5, 1000}).ok());
+    ASSERT_TRUE(mark.Note(101, {5, 1001}).ok());
+  }
+  EXPECT_EQ(SyncedMark(std::make_unique<MemMark>(&bytes)).noted(), 101u);
+  bytes[4096] ^= 1;  // the newer slot's number is now far larger
+  EXPECT_EQ(SyncedMark(std::make_unique<MemMark>(&bytes)).noted(), 100u);
+}
+
+using RocksDeathTest = ::testing::Test;
+
+TEST(RocksDeathTest, TrimBeyondTheCheckpointEndsTheProcess) {
+  ::testing::FLAGS_gtest_death_test_style = "threadsafe";
+  EXPECT_DEATH(
+      {
+        TempFolder folder;
+        RunningStore running(SmallOptions(folder.path()));
+        GroupWrite write{GroupId(7)};
+        write.entries = MakeEntries(1, 20, kTerm, 0);
+        write.checkpoint = CheckpointAt({10, kTerm}, 10);
+        write.trim_below = 15;  // 11 to 14 would be nowhere
+        (void)running.call().Persist(std::move(write));
+      },
+      "checkpoint");
 }
 
 }  // namespace

@@ -202,6 +202,24 @@ TEST(IdempotenceTest, NumberOfProducersIsBounded) {
   EXPECT_TRUE(cluster.Produce(BatchFrom(29, 0, 0, {"x"}))->duplicate);
 }
 
+TEST(IdempotenceTest, BatchThatIsRefusedDuringATransferIsNotTakenForOneUnderWay) {
+  TestCluster cluster;
+  cluster.Produce(Nth(0)).value();
+  const int leader = cluster.Leader();
+  const int target = leader % 3 + 1;
+  cluster.Cut(leader, target);
+  cluster.Produce(Nth(1)).value();  // the target lacks it, so the transfer waits
+  ASSERT_TRUE(cluster.partition(leader).TransferLeadership(NodeId(target)).ok());
+  const auto refused = cluster.Append(leader, Nth(2));
+  ASSERT_TRUE(refused->has_value());
+  EXPECT_EQ((**refused).error().code, ErrorCode::kUnavailable);
+  cluster.RunFor(2 * kSecond);  // the transfer is given up
+  const auto again = cluster.Append(leader, Nth(2));
+  ASSERT_TRUE(cluster.RunUntil([&] { return again->has_value(); }));
+  ASSERT_TRUE((**again).ok()) << (**again).error();
+  EXPECT_FALSE((**again)->duplicate);
+}
+
 TEST(IdempotenceTest, RefusedBatchLeavesNoTrace) {
   TestCluster cluster({.nodes = 1});
   cluster.Produce(Nth(0)).value();

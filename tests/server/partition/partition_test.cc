@@ -349,6 +349,21 @@ TEST(PartitionTest, FollowerWithAFullDiskHoldsUpNobodyAndCatchesUp) {
   AwaitConvergence(&cluster);
 }
 
+TEST(PartitionTest, FollowerWithAFullDiskFollowsOnInsteadOfStartingAgainForEveryRecord) {
+  TestCluster cluster;
+  ProduceNumbers(&cluster, 0, 3);
+  AwaitConvergence(&cluster);
+  const int leader = cluster.Leader();
+  const int full = leader % 3 + 1;
+  cluster.store(full).SetFull(true);
+  const auto answer = cluster.Append(leader, BatchOf({"3"}));
+  const auto follows_nobody = [&] {
+    return cluster.partition(full).replica().status().leader != NodeId(leader);
+  };
+  EXPECT_FALSE(cluster.RunUntil(follows_nobody, 5 * kSecond));
+  EXPECT_TRUE(answer->has_value());
+}
+
 TEST(PartitionTest, FollowerWithAFullDiskStillVotesForALeader) {
   TestCluster cluster;
   ProduceNumbers(&cluster, 0, 3);

@@ -241,6 +241,21 @@ TEST_F(WriteQueueTest, WritesEndInOrderAndTruncationsAmongThemHold) {
   EXPECT_TRUE(queue_.idle());
 }
 
+TEST_F(WriteQueueTest, WriteOfMoreThanEntriesWaitsItsTurn) {
+  Push({EntryAt(1, 1)}, 1);
+  Push({EntryAt(2, 1)}, 2);  // waits, so what follows could join it
+  storage::GroupWrite fold;
+  fold.checkpoint.emplace();
+  fold.checkpoint->meta.last = {2, 1};
+  queue_.Push(std::move(fold), [this] { done_.push_back(3); });
+  Push({EntryAt(3, 1)}, 4);
+  world_.RunFor(10'000);
+  EXPECT_EQ(done_, (std::vector{1, 2, 3, 4}));
+  EXPECT_EQ(LastOnDisk(), (raft::Position{3, 1}));
+  ASSERT_TRUE(store_.Load()->at(0).checkpoint.has_value());
+  EXPECT_EQ(store_.Load()->at(0).checkpoint->meta.last, (raft::Position{2, 1}));
+}
+
 TEST_F(WriteQueueTest, NothingIsWrittenBehindRecordsForWhichThereIsNoRoomButAnErasure) {
   store_.SetFull(true);
   Push({RecordsAt(1)}, 1);

@@ -4,6 +4,7 @@
 
 #include <gtest/gtest.h>
 
+#include "server/partition/folded_state.h"
 #include "tests/server/partition/test_cluster.h"
 
 namespace jangada::testing {
@@ -164,6 +165,85 @@ TEST(ReplicaTest, FollowerThatCrashesWhileItCatchesUpFromACheckpointGoesOn) {
   }
 }
 
+TEST(ReplicaTest, NoCheckpointIsWrittenWhileTheMachineIsAheadOfTheLog) {
+  TestCluster cluster({.checkpoint_every_bytes = 50'000, .max_append_bytes = 20'000});
+  ProduceBigs(&cluster, 0, 2);
+  const int behind = OtherThan(cluster.Leader());
+  cluster.Crash(behind);
+  ProduceBigs(&cluster, 2, 40);
+  cluster.DeleteRecords(cluster.Leader(), 20).value();
+  cluster.RunFor(5 * kSecond);
+  cluster.Start(behind);
+  server::Replica& replica = cluster.partition(behind).replica();
+  ASSERT_TRUE(cluster.RunUntil([&] { return replica.machine_applied() > replica.applied(); }));
+  std::optional<Status> answer;
+  replica.TakeCheckpoint([&](const Status& status) { answer = status; });
+  ASSERT_TRUE(answer.has_value());
+  EXPECT_EQ(answer->error().code, ErrorCode::kUnavailable);
+  AwaitConvergence(&cluster);
+  EXPECT_EQ(ReadAllFrom(&cluster, behind, 20), Bigs(20, 40));
+}
+
+/// `checkpoint` as a leader sends it whose log begins after entry `base`: its first entry is its
+/// no-op, and each of the others is one record.
+raft::InstallSnapshot SentWithBase(storage::Checkpoint checkpoint, raft::Index base) {
+  server::FoldedState state = server::DecodeFoldedState(checkpoint.state).value();
+  state.base.meta.last = {base, state.applied.term};
+  state.base.next_offset = static_cast<int64_t>(base) - 1;
+  checkpoint.state = server::EncodeFoldedState(state);
+  checkpoint = server::AtBase(checkpoint, state);
+  return {checkpoint.meta, storage::EncodeCheckpoint(checkpoint)};
+}
+
+TEST(ReplicaTest, CheckpointOfAnotherLeaderDoesNotTakeTheMachineBack) {
+  TestCluster cluster;
+  const int leader = cluster.AwaitLeader();
+  const int behind = OtherThan(leader);
+  cluster.Isolate(behind);
+  std::vector<storage::Checkpoint> checkpoints;
+  for (const int records : {20, 30}) {
+    ProduceBigs(&cluster, records == 20 ? 0 : 20, records);
+    bool written = false;
+    cluster.partition(leader).replica().TakeCheckpoint([&](const Status&) { written = true; });
+    ASSERT_TRUE(cluster.RunUntil([&] { return written; }));
+    checkpoints.push_back(cluster.store(leader).Load()->at(0).checkpoint.value());
+  }
+  server::Replica& replica = cluster.partition(behind).replica();
+  const raft::Term term = cluster.partition(leader).replica().status().term;
+  const auto install = [&](const storage::Checkpoint& checkpoint, raft::Index base) {
+    replica.Step({.from = NodeId(leader),
+                  .to = NodeId(behind),
+                  .term = term,
+                  .body = SentWithBase(checkpoint, base)});
+    EXPECT_TRUE(cluster.RunUntil([&] { return replica.applied() == base; }));
+  };
+  install(checkpoints[1], 5);
+  EXPECT_EQ(replica.machine_applied(), 31u);
+  install(checkpoints[0], 10);
+  EXPECT_EQ(replica.machine_applied(), 31u) << "what it showed, it shows on";
+  EXPECT_EQ(cluster.partition(behind).high_watermark(), 30);
+}
+
+TEST(ReplicaTest, ProposalWhoseEntryACheckpointFoldsInIsNotCalledLost) {
+  TestCluster cluster({.checkpoint_every_bytes = 50'000});
+  ProduceBigs(&cluster, 0, 5);
+  const int old_leader = cluster.Leader();
+  const auto answer = cluster.Append(old_leader, BatchOf({Big(5)}));
+  cluster.RunFor(700);  // sent, not acknowledged
+  cluster.Isolate(old_leader);
+  const int new_leader = cluster.AwaitLeader(old_leader);
+  ASSERT_EQ(cluster.ReadAll(new_leader).value(), Bigs(0, 6)) << "it is in the log";
+  ProduceBigs(&cluster, 6, 40);
+  cluster.DeleteRecords(new_leader, 30).value();
+  cluster.RunFor(5 * kSecond);
+  ASSERT_FALSE(answer->has_value());
+  cluster.Heal();
+  AwaitConvergence(&cluster);
+  ASSERT_GT(cluster.partition(old_leader).replica().status().first_index, 10u);
+  ASSERT_TRUE(answer->has_value());
+  EXPECT_EQ((**answer).error().code, ErrorCode::kTimeout);
+}
+
 TEST(ReplicaTest, ReplicaAddedLaterHoldsEveryRecordThatIsLeft) {
   TestCluster cluster({.nodes = 4, .founders = 3});
   ProduceBigs(&cluster, 0, 30);
@@ -242,6 +322,21 @@ TEST(ReplicaTest, DamageFoundAtStartIsRefilledAndTheReplicaVotesAgain) {
   cluster.RunFor(kSecond);
   EXPECT_FALSE(cluster.partition(damaged).replica().status().refilling);
   EXPECT_EQ(ReadAllFrom(&cluster, damaged, 0), Bigs(0, 22));
+}
+
+TEST(ReplicaTest, NoCheckpointIsWrittenDuringARefill) {
+  TestCluster cluster;
+  ProduceBigs(&cluster, 0, 20);
+  AwaitConvergence(&cluster);
+  const int damaged = OtherThan(cluster.Leader());
+  cluster.Crash(damaged);
+  cluster.store(damaged).Rot(TestCluster::kGroup, 8);
+  cluster.Isolate(damaged);
+  cluster.Start(damaged, {1, 2, 3});
+  std::optional<Status> answer;
+  cluster.partition(damaged).replica().TakeCheckpoint([&](const Status& s) { answer = s; });
+  ASSERT_TRUE(answer.has_value());
+  EXPECT_EQ(answer->error().code, ErrorCode::kUnavailable);
 }
 
 TEST(ReplicaTest, DamageBelowACheckpointOfAnUntrimmedLogLeavesAVoter) {
