@@ -453,6 +453,13 @@ TEST(RaftPaper, LeaderFindsTheLastCommonEntryInOneRoundATerm) {
   EXPECT_EQ(solo.orders[0].prev, (Position{4, 1})) << "all of term 5 is skipped at once";
 }
 
+TEST(RaftPaper, RefusalNamesTheLastEntryThatTheTwoLogsMayShare) {
+  Solo solo(Founder(3, {1, 1, 3, 3}, {4, {}}));
+  solo.Step(2, 4, AppendRequest{.prev = {4, 2}});
+  solo.Settle();
+  EXPECT_EQ(solo.LastTo<AppendReply>(2)->hint, (Position{2, 1})) << "nothing of term 3 is there";
+}
+
 TEST(RaftPaper, LeaderNeverOverwritesOrRemovesItsOwnEntries) {
   Solo solo(Founder(3));
   solo.Lead(3);

@@ -416,6 +416,16 @@ TEST(RaftRules, TransferHoldsUpAMembershipChange) {
             ErrorCode::kUnavailable);
 }
 
+TEST(RaftRules, LeadershipIsHandedToAVoterOnly) {
+  Restored restored = Founder(3);
+  restored.snapshot.membership.membership.learners = {NodeId(4)};
+  Solo solo(std::move(restored));
+  solo.Lead(3);
+  for (const int node : {4, 5}) {
+    EXPECT_EQ(solo.raft.TransferLeadership(NodeId(node)).error().code, ErrorCode::kInvalidArgument);
+  }
+}
+
 TEST(RaftRules, TransferEndsAfterAnElectionTimeout) {
   Solo solo(Founder(3));
   solo.Lead(3);
