@@ -296,7 +296,8 @@ void FakeBroker::Fetch(FetchRequest request, Callback<Result<FetchResult>> done)
     if (auto error = NotHere(request.where)) return done(*error);
     Shard& shard = cluster_.shard();
     const int64_t until_us = shard.NowUs() + request.max_wait_us;
-    shard.After(request.max_wait_us, [this] { cluster_.WakePolls(); });
+    // The broker may be gone by then; the cluster stops its shard first of all.
+    shard.After(request.max_wait_us, [&cluster = cluster_] { cluster.WakePolls(); });
     cluster_.polls_.push_back({self_, std::move(request), until_us, std::move(done)});
     cluster_.WakePolls();
   });

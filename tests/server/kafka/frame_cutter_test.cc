@@ -37,8 +37,10 @@ TEST(FrameCutter, CutsFramesHoweverTheirBytesCome) {
     for (size_t at = 0; at < stream.size();) {
       const size_t size = std::min<size_t>(1 + random.Below(40'000), stream.size() - at);
       const size_t straight = std::min(size, cutter.Space().size());
-      std::memcpy(cutter.Space().data(), stream.data() + at, straight);
-      if (straight > 0) cutter.OnFilled(straight);
+      if (straight > 0) {  // a null pointer is no place to copy even nothing to
+        std::memcpy(cutter.Space().data(), stream.data() + at, straight);
+        cutter.OnFilled(straight);
+      }
       cutter.Append(std::string_view(stream).substr(at + straight, size - straight));
       at += size;
       while (auto frame = cutter.Next()) cut.push_back(frame->ToString());
