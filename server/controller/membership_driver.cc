@@ -43,7 +43,8 @@ bool IsCaughtUp(const raft::RaftStatus& status, NodeId node) {
   for (const raft::PeerStatus& peer : status.peers) {
     if (peer.node != node) continue;
     return peer.recently_active && !peer.needs_snapshot && peer.whole &&
-           peer.match + kCaughtUpEntries >= status.last.index;
+           peer.match >= status.membership.index &&
+           peer.match + kMayVoteWithin >= status.last.index;
   }
   return false;
 }

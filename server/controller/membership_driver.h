@@ -31,8 +31,10 @@ struct StepTransfer {
 using MembershipStep = std::variant<StepNone, StepWait, StepPropose, StepTransfer>;
 
 /// A learner this close to the leader's end, in entries, may become a voter.
-inline constexpr raft::Index kCaughtUpEntries = 256;
+inline constexpr raft::Index kMayVoteWithin = 256;
 
+/// It also holds the configuration in force, so this leader has heard of it since it was added: a
+/// replica that has not answered yet may lack everything, and have forgotten its votes.
 bool IsCaughtUp(const raft::RaftStatus& status, NodeId node);
 
 /// `is_live`: heard from lately; voters are not moved to a set whose majority is not.

@@ -66,7 +66,7 @@ TEST(MembershipDriver, ALearnerThatLagsOrIsSilentBecomesNoVoter) {
   const DesiredMembers desired{Nodes({1, 2, 4}), {}};
   auto status = LeaderStatus(1, {Nodes({1, 2, 3}), {}, Nodes({4})});
   ExpectProposal(Next(1, desired, status), Nodes({1, 2, 4}), {});
-  status.peers.back().match = status.last.index - kCaughtUpEntries - 1;
+  status.peers.back().match = status.last.index - kMayVoteWithin - 1;
   EXPECT_TRUE(std::holds_alternative<StepWait>(Next(1, desired, status)));
   status.peers.back().match = status.last.index;
   status.peers.back().recently_active = false;
@@ -74,6 +74,19 @@ TEST(MembershipDriver, ALearnerThatLagsOrIsSilentBecomesNoVoter) {
   status.peers.back().recently_active = true;
   status.peers.back().needs_snapshot = true;
   EXPECT_TRUE(std::holds_alternative<StepWait>(Next(1, desired, status)));
+}
+
+TEST(MembershipDriver, ALearnerThatHasNotAnsweredYetBecomesNoVoterHoweverShortTheLog) {
+  auto status = LeaderStatus(1, {Nodes({1, 2, 3}), {}, Nodes({4})});
+  status.last.index = 12;
+  status.membership.index = 11;  // added it
+  raft::PeerStatus& learner = status.peers.back();
+  learner.match = 0;
+  EXPECT_TRUE(std::holds_alternative<StepWait>(Next(1, {Nodes({1, 2, 4}), {}}, status)));
+  learner.match = 10;  // an answer of a replica that was here before
+  EXPECT_TRUE(std::holds_alternative<StepWait>(Next(1, {Nodes({1, 2, 4}), {}}, status)));
+  learner.match = 11;
+  ExpectProposal(Next(1, {Nodes({1, 2, 4}), {}}, status), Nodes({1, 2, 4}), {});
 }
 
 TEST(MembershipDriver, ALeaderThatLeavesHandsOverFirst) {
