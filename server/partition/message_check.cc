@@ -45,11 +45,11 @@ Status CheckAppend(const raft::AppendRequest& request) {
 
 }  // namespace
 
-Result<OpenedCheckpoint> OpenSnapshot(const raft::SnapshotMeta& meta, const Bytes& data) {
+Result<OpenedCheckpoint> OpenSnapshot(const Bytes& data) {
   TRY_ASSIGN(storage::Checkpoint checkpoint, storage::DecodeCheckpoint(data.view()));
   TRY_ASSIGN(FoldedState folded, DecodeFoldedState(checkpoint.state));
-  if (checkpoint.meta != meta || folded.base.meta != meta) {
-    return Broken("a checkpoint of another position than it says");
+  if (checkpoint.meta != folded.base.meta) {
+    return Broken("a checkpoint that does not begin where it says");
   }
   if (checkpoint.next_offset != folded.base.next_offset || checkpoint.log_start_offset < 0) {
     return Broken("a checkpoint whose offsets disagree");
@@ -62,7 +62,10 @@ Status CheckMessage(const raft::Message& message) {
     return CheckAppend(*append);
   }
   if (const auto* install = std::get_if<raft::InstallSnapshot>(&message.body)) {
-    TRY(OpenSnapshot(install->meta, install->data));
+    TRY_ASSIGN(const OpenedCheckpoint opened, OpenSnapshot(install->data));
+    if (opened.checkpoint.meta != install->meta) {
+      return Broken("a checkpoint of another position than it says");
+    }
   }
   return Status();
 }

@@ -21,7 +21,7 @@ struct OpenedCheckpoint {
   storage::Checkpoint checkpoint;
   FoldedState folded;
 };
-/// Its log starts at its base, and that is where `meta` says.
-Result<OpenedCheckpoint> OpenSnapshot(const raft::SnapshotMeta& meta, const Bytes& data);
+/// Its log starts at its base.
+Result<OpenedCheckpoint> OpenSnapshot(const Bytes& data);
 
 }  // namespace jangada::server

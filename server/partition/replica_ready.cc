@@ -69,9 +69,10 @@ void Replica::Impl::BecomeReady() {
 
 void Replica::Impl::InstallSnapshot(const raft::Ready::Install& install,
                                     storage::GroupWrite* write) {
-  Result<OpenedCheckpoint> opened = OpenSnapshot(install.meta, install.data);
+  Result<OpenedCheckpoint> opened = OpenSnapshot(install.data);
   CHECK(opened.ok());  // Step let nothing else through
-  const FoldedState& state = opened->folded;
+  FoldedState& state = opened->folded;
+  state.base.meta.membership = install.meta.membership;
   ++counters.checkpoints_installed;
   spdlog::info("installing a checkpoint group={} log_begins_after={} folded_up_to={}",
                options.group.value(), install.meta.last.index, state.applied.index);
@@ -93,6 +94,10 @@ void Replica::Impl::InstallSnapshot(const raft::Ready::Install& install,
     log_end_offset = state.base.next_offset;
   }
   proposals.OnInstalled(folded.applied);
+  // The members are the core's: it knows those that the group began with, whom the sender may
+  // never have met.
+  opened->checkpoint.meta = install.meta;
+  opened->checkpoint.state = EncodeFoldedState(state);
   write->install = storage::GroupWrite::Install{std::move(opened->checkpoint), install.keep_suffix};
 }
 

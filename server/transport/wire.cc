@@ -204,7 +204,11 @@ std::optional<raft::InstallSnapshot> DecodeInstall(v1::PeerInstallSnapshot* inst
       !DecodeNodes(install->learners(), &members.learners)) {
     return std::nullopt;
   }
-  if (members.voters.empty() || body.meta.last.index == 0) return std::nullopt;
+  // A replica that joined and was sent every entry leads without ever having met the voters that
+  // the group began with: its checkpoints of positions before the first change name nobody.
+  const bool names_nobody = members.IsEmpty() && body.meta.membership.index == 0;
+  if (members.voters.empty() && !names_nobody) return std::nullopt;
+  if (body.meta.last.index == 0) return std::nullopt;
   if (body.meta.membership.index > body.meta.last.index) return std::nullopt;
   body.data = TakeBytes(install->mutable_data());
   return body;

@@ -187,6 +187,16 @@ TEST(WireTest, SnapshotWithAnImpossibleMembershipIsMalformed) {
   EXPECT_TRUE(Malformed(changed([](auto& m) { m.last.index = 0; })));
 }
 
+TEST(WireTest, SnapshotOfALeaderThatNeverMetTheFirstVotersComesThrough) {
+  raft::InstallSnapshot install = SomeSnapshot();
+  install.meta.membership = {};
+  EXPECT_FALSE(Malformed(MessageTo(2, 7, install)));
+  install.meta.membership.index = 3;  // an entry named them
+  EXPECT_TRUE(Malformed(MessageTo(2, 7, install)));
+  install.meta.membership = {.index = 0, .membership = {.learners = {NodeId(3)}}};
+  EXPECT_TRUE(Malformed(MessageTo(2, 7, install)));
+}
+
 TEST(WireTest, HeartbeatListsOfUnequalLengthAreDroppedAndTheRestKept) {
   v1::PeerFrame frame;
   wire::EncodeFrame(EveryKind(), &frame);
