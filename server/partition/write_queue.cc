@@ -22,10 +22,15 @@ void WriteQueue::Push(storage::GroupWrite write, Callback<> done) {
 
 void WriteQueue::Reset() {
   alive_ = std::make_shared<bool>(true);
-  queue_.clear();
   in_flight_ = false;
   failed_ = false;
+  Forget(std::exchange(queue_, {}));
   RunIfIdle();
+}
+
+/// In a later turn: a callback may own the last hold on the replica, and with it this queue.
+void WriteQueue::Forget(std::deque<Item> items) {
+  executor_.Post([items = std::move(items)] {});
 }
 
 void WriteQueue::WhenIdle(Callback<> done) {
@@ -82,7 +87,12 @@ void WriteQueue::OnDone(const Status& status) {
   in_flight_ = false;
   if (!status.ok() && status.error().code == ErrorCode::kDiskFull) {
     // Only an erasure builds on nothing that went before.
-    while (!queue_.empty() && !queue_.front().write.erase) queue_.pop_front();
+    std::deque<Item> refused;
+    while (!queue_.empty() && !queue_.front().write.erase) {
+      refused.push_back(std::move(queue_.front()));
+      queue_.pop_front();
+    }
+    Forget(std::move(refused));
     if (!queue_.empty()) return Submit();
   }
   if (!status.ok()) {

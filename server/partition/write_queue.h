@@ -40,6 +40,7 @@ class WriteQueue {
 
   static bool MayMerge(const Item& first, const Item& second);
   static void Merge(Item* first, Item second);
+  void Forget(std::deque<Item> items);
   void Submit();
   void OnDone(const Status& status);
   void RunIfIdle();

@@ -276,6 +276,21 @@ TEST_F(WriteQueueTest, NothingIsWrittenBehindRecordsForWhichThereIsNoRoomButAnEr
   EXPECT_EQ(errors_.size(), 1u);
 }
 
+TEST_F(WriteQueueTest, CallbackThatOwnsTheQueueIsForgottenOnceTheQueueIsDoneWithIt) {
+  const auto on_error = [](const Error&) {};
+  auto queue = std::make_shared<WriteQueue>(GroupId(2), executor_, store_, on_error);
+  WriteQueue& the_queue = *queue;
+  const std::weak_ptr<WriteQueue> alive = queue;
+  storage::GroupWrite erasure;
+  erasure.erase = true;
+  the_queue.Push(std::move(erasure), [owner = std::move(queue)] {});
+  the_queue.Reset();
+  EXPECT_FALSE(alive.expired());
+  EXPECT_TRUE(the_queue.idle());
+  world_.RunFor(10'000);
+  EXPECT_TRUE(alive.expired());
+}
+
 TEST_F(WriteQueueTest, FullDiskTakesWhatAGroupLivesBy) {
   store_.SetFull(true);
   Push({EntryAt(1, 1)}, 1);
