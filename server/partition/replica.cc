@@ -46,10 +46,11 @@ Status Replica::Impl::Open(const storage::GroupState& state, const raft::Members
   // away: with its vote a candidate that knows of none of that could win (docs/decisions.md 37).
   joining = must_mark_join = state.IsEmpty() && bootstrap.IsEmpty();
   Folded next;
+  raft::Index folds_in = 0;  // the checkpoint
   if (state.checkpoint) {
     TRY_ASSIGN(const FoldedState stored, DecodeFoldedState(state.checkpoint->state));
     next.base = stored.base;
-    next.machine = stored.applied.index;
+    next.machine = folds_in = stored.applied.index;
     next.next_offset = stored.next_offset;
     if (!keep_machine) {
       TRY(machine->RestoreState(stored.machine.view(), stored.next_offset,
@@ -88,7 +89,9 @@ Status Replica::Impl::Open(const storage::GroupState& state, const raft::Members
     }
     restored.memberships = state.memberships;
   }
-  next.applied = std::min(next.machine, restored.last.index);
+  // From the checkpoint on, even where the machine has come further: next_offset is its too, and
+  // what the machine has had already passes it by.
+  next.applied = std::min(folds_in, restored.last.index);
   restored.applied = next.applied;
   ++counters.starts;
   refilling = restored.refill;

@@ -90,6 +90,24 @@ TEST(ReplicaTest, CheckpointIsWrittenEverySoManyBytes) {
   EXPECT_EQ(cluster.ReadAll(cluster.AwaitLeader()).value(), Bigs(0, 20));
 }
 
+TEST(ReplicaTest, CheckpointOfAReplicaThatStartedInPlaceKnowsTheOffsetThatItStandsAt) {
+  TestCluster cluster;
+  ProduceBigs(&cluster, 0, 10);
+  AwaitConvergence(&cluster);
+  const int node = cluster.Leader();
+  cluster.Append(node, BatchOf({"x"}));  // taken while there was room
+  cluster.store(node).SetFull(true);
+  server::Replica& replica = cluster.partition(node).replica();
+  ASSERT_TRUE(cluster.RunUntil([&] { return replica.counters().starts == 2; }));
+  cluster.Isolate(node);
+  bool answered = false;
+  replica.TakeCheckpoint([&answered](const Status&) { answered = true; });
+  ASSERT_TRUE(cluster.RunUntil([&] { return answered; }));
+  cluster.Crash(node);
+  const storage::Checkpoint checkpoint = *cluster.store(node).Load().value().at(0).checkpoint;
+  EXPECT_EQ(checkpoint.next_offset, checkpoint.meta.last.index == 0 ? 0 : 10);
+}
+
 TEST(ReplicaTest, DeletedRecordsLeaveEveryDiskAndTheRestStays) {
   TestCluster cluster;
   ProduceBigs(&cluster, 0, 40);
@@ -145,6 +163,30 @@ TEST(ReplicaTest, FollowerBehindTheTrimmedPrefixGetsACheckpointAndEveryRecordTha
   EXPECT_GT(cluster.partition(behind).replica().status().first_index, 10u);
   EXPECT_EQ(cluster.partition(behind).log_start_offset(), 20);
   EXPECT_EQ(ReadAllFrom(&cluster, behind, 20), Bigs(20, 60));
+}
+
+TEST(ReplicaTest, FounderGetsTheCheckpointOfALeaderThatNeverMetTheFirstVotersAndKeepsThem) {
+  TestCluster cluster({.nodes = 4, .founders = 3});
+  cluster.Crash(3);
+  ProduceBigs(&cluster, 0, 30);
+  cluster.Start(4);  // gets every entry, so it knows only the voters of the changes among them
+  ASSERT_TRUE(cluster.ChangeMembership({1, 2, 3}, {4}).ok());
+  AwaitWhole(&cluster, 4);
+  ASSERT_TRUE(cluster.ChangeMembership({1, 2, 3, 4}).ok());
+  ASSERT_EQ(ReadAllFrom(&cluster, 4, 0), Bigs(0, 30));
+  cluster.DeleteRecords(4, 20).value();
+  cluster.RunFor(5 * kSecond);
+  cluster.Start(3);
+  const auto has_checkpoint = [&] { return cluster.partition(3).log_start_offset() == 20; };
+  ASSERT_TRUE(cluster.RunUntil(has_checkpoint));
+  cluster.RunFor(kSecond);
+  cluster.Crash(3);
+  const auto stored = cluster.store(3).Load().value().at(0);
+  EXPECT_GT(stored.first_index, 10u);
+  EXPECT_EQ(stored.checkpoint->meta.membership.membership.voters.size(), 3u);
+  cluster.Start(3);
+  AwaitConvergence(&cluster);
+  EXPECT_EQ(ReadAllFrom(&cluster, 3, 20), Bigs(20, 30));
 }
 
 TEST(ReplicaTest, FollowerThatCrashesWhileItCatchesUpFromACheckpointGoesOn) {
