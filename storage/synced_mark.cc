@@ -33,15 +33,17 @@ struct Slot {
   ManifestLength manifest;
 };
 
-std::optional<Slot> ReadSlot(MarkFile& file, int slot) {
+Result<std::optional<Slot>> ReadSlot(MarkFile& file, int slot) {
+  const std::optional<Slot> none;
   char raw[kSlotSize];
-  if (!file.Read(raw, kSlotSize, slot * kSlotDistance)) return std::nullopt;
+  TRY_ASSIGN(const bool is_there, file.Read(raw, kSlotSize, slot * kSlotDistance));
+  if (!is_there) return none;
   ByteReader in({raw, kSlotSize});
   Slot read;
   read.sequence = in.Big<uint64_t>();
   read.manifest = {in.Big<uint64_t>(), in.Big<uint64_t>()};
-  if (in.Big<uint32_t>() != Crc32c({raw, kBodySize})) return std::nullopt;
-  return read;
+  if (in.Big<uint32_t>() != Crc32c({raw, kBodySize})) return none;
+  return std::optional(read);
 }
 
 class RealMarkFile final : public MarkFile {
@@ -49,8 +51,10 @@ class RealMarkFile final : public MarkFile {
   explicit RealMarkFile(int file) : file_(file) {}
   ~RealMarkFile() override { ::close(file_); }
 
-  bool Read(char* bytes, size_t size, int64_t offset) override {
-    return ::pread(file_, bytes, size, offset) == static_cast<ssize_t>(size);
+  Result<bool> Read(char* bytes, size_t size, int64_t offset) override {
+    const ssize_t read = ::pread(file_, bytes, size, offset);
+    if (read < 0) return Failed("read");
+    return read == static_cast<ssize_t>(size);
   }
   bool Write(const char* bytes, size_t size, int64_t offset) override {
     return ::pwrite(file_, bytes, size, offset) == static_cast<ssize_t>(size);
@@ -66,16 +70,18 @@ class RealMarkFile final : public MarkFile {
 Result<SyncedMark> SyncedMark::Open(const std::string& path) {
   const int file = ::open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0644);
   if (file < 0) return Failed("open");
-  return SyncedMark(std::make_unique<RealMarkFile>(file));
+  return Open(std::make_unique<RealMarkFile>(file));
 }
 
-SyncedMark::SyncedMark(std::unique_ptr<MarkFile> file) : file_(std::move(file)) {
+Result<SyncedMark> SyncedMark::Open(std::unique_ptr<MarkFile> file) {
+  SyncedMark mark(std::move(file));
   for (int i = 0; i < kSlots; ++i) {
-    const std::optional<Slot> slot = ReadSlot(*file_, i);
-    if (!slot || slot->sequence < noted_) continue;
-    noted_ = slot->sequence;
-    manifest_ = slot->manifest;
+    TRY_ASSIGN(const std::optional<Slot> slot, ReadSlot(*mark.file_, i));
+    if (!slot || slot->sequence < mark.noted_) continue;
+    mark.noted_ = slot->sequence;
+    mark.manifest_ = slot->manifest;
   }
+  return mark;
 }
 
 Status SyncedMark::Note(uint64_t sequence, const ManifestLength& manifest) {

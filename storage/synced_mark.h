@@ -7,6 +7,7 @@
 #include <cstdint>
 #include <memory>
 #include <string>
+#include <utility>
 
 #include "base/result.h"
 #include "storage/manifest_check.h"
@@ -17,17 +18,18 @@ namespace jangada::storage {
 class MarkFile {
  public:
   virtual ~MarkFile() = default;
-  /// False unless all `size` bytes are there.
-  virtual bool Read(char* bytes, size_t size, int64_t offset) = 0;
+  /// False unless all `size` bytes are there; kIoError: the disk does not say.
+  virtual Result<bool> Read(char* bytes, size_t size, int64_t offset) = 0;
   virtual bool Write(const char* bytes, size_t size, int64_t offset) = 0;
   virtual bool Sync() = 0;
 };
 
 class SyncedMark {
  public:
-  /// Opens or makes the file.
+  /// Opens or makes the file. kIoError also where a slot can't be read: its silence is no proof that
+  /// nothing was noted there.
   static Result<SyncedMark> Open(const std::string& path);
-  explicit SyncedMark(std::unique_ptr<MarkFile> file);
+  static Result<SyncedMark> Open(std::unique_ptr<MarkFile> file);
 
   /// The largest sequence number noted in a slot that passes its check.
   uint64_t noted() const { return noted_; }
@@ -39,6 +41,8 @@ class SyncedMark {
   Status Reset();
 
  private:
+  explicit SyncedMark(std::unique_ptr<MarkFile> file) : file_(std::move(file)) {}
+
   std::unique_ptr<MarkFile> file_;
   uint64_t noted_ = 0;
   ManifestLength manifest_;

@@ -5,14 +5,15 @@
 #include <signal.h>
 #include <sys/prctl.h>
 #include <sys/socket.h>
+#include <sys/un.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cstdlib>
 #include <fstream>
 #include <iterator>
 #include <random>
-#include <set>
 #include <thread>
 
 #include "base/check.h"
@@ -22,7 +23,8 @@ namespace {
 
 constexpr std::chrono::milliseconds kPollEvery{2};
 constexpr int kFirstPort = 20'000;
-constexpr int kLastPort = 31'000;  // Linux takes outgoing ports from 32,768 on
+constexpr int kBlocks = 110;  // up to 31,000: Linux takes outgoing ports from 32,768 on
+constexpr int kPortsInBlock = 100;
 
 /// The one that was built with this test; JANGADA_BIN names another folder of programs.
 std::string ServerProgram() {
@@ -52,6 +54,25 @@ bool IsFree(int port) {
   const bool bound = bind(fd, reinterpret_cast<sockaddr*>(&address), sizeof address) == 0;
   close(fd);
   return bound;
+}
+
+/// The first port of a block that no other test program takes until this one ends: it holds a name
+/// for it. To look whether a port is free would not do: a node that is down leaves its own behind.
+int HoldBlock() {
+  const int start = static_cast<int>(std::random_device()() % kBlocks);
+  for (int i = 0; i < kBlocks; ++i) {
+    const int block = (start + i) % kBlocks;
+    const int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    sockaddr_un name{.sun_family = AF_UNIX, .sun_path = {}};  // begins with 0: no file
+    const std::string text = "jangada-test-ports-" + std::to_string(block);
+    std::copy(text.begin(), text.end(), name.sun_path + 1);
+    if (bind(fd, reinterpret_cast<sockaddr*>(&name), sizeof name) == 0) {
+      return kFirstPort + block * kPortsInBlock;
+    }
+    close(fd);
+  }
+  CHECK_MSG(false, "other test programs hold all ports");
+  return 0;
 }
 
 }  // namespace
@@ -94,14 +115,15 @@ std::optional<int> ServerProcess::Wait(std::chrono::milliseconds patience) {
 }
 
 std::vector<int> FreePorts(size_t count) {
-  std::random_device random;
-  std::uniform_int_distribution<int> any(kFirstPort, kLastPort);
-  std::set<int> found;
-  while (found.size() < count) {
-    const int port = any(random);
-    if (IsFree(port)) found.insert(port);
+  static const int first = HoldBlock();
+  static int next = 0;  // in turn: clusters that are gone leave theirs to later ones
+  std::vector<int> free;
+  for (int tried = 0; free.size() < count; ++tried) {
+    CHECK_MSG(tried < kPortsInBlock, "this test program has no free port left");
+    const int port = first + next++ % kPortsInBlock;
+    if (IsFree(port)) free.push_back(port);
   }
-  return {found.begin(), found.end()};
+  return free;
 }
 
 std::string ReadFile(const std::string& path) {

@@ -137,7 +137,7 @@ class MemoryMark final : public storage::MarkFile {
  public:
   explicit MemoryMark(SimDisk& disk) : disk_(disk) {}
 
-  bool Read(char* bytes, size_t size, int64_t offset) override {
+  Result<bool> Read(char* bytes, size_t size, int64_t offset) override {
     const auto at = static_cast<size_t>(offset);
     if (at + size > disk_.mark_.size()) return false;
     std::copy_n(disk_.mark_.data() + at, size, bytes);
@@ -211,7 +211,7 @@ Result<storage::StoreParts> SimDisk::Open(std::vector<Executor*> readers) {
   holds_store_ = true;
   storage::StoreParts parts{
       .opened = std::move(opened),
-      .mark = storage::SyncedMark(std::make_unique<MemoryMark>(*this)),
+      .mark = storage::SyncedMark::Open(std::make_unique<MemoryMark>(*this)).value(),
       .space = std::make_unique<storage::DiskSpace>(
           [this] {
             return std::optional(storage::DiskSpace::Room{free_bytes_, kRoomy});

@@ -404,8 +404,9 @@ TEST_F(WrongRow, OfAnotherTermThanTheLogSaysIsCutOff) {
 /// A mark's file in memory, whose bytes a test may change.
 class MemMark final : public MarkFile {
  public:
-  explicit MemMark(std::string* bytes) : bytes_(*bytes) {}
-  bool Read(char* bytes, size_t size, int64_t offset) override {
+  explicit MemMark(std::string* bytes, bool fails = false) : bytes_(*bytes), fails_(fails) {}
+  Result<bool> Read(char* bytes, size_t size, int64_t offset) override {
+    if (fails_) return Error{ErrorCode::kIoError, "the disk does not answer"};
     if (bytes_.size() < static_cast<size_t>(offset) + size) return false;
     bytes_.copy(bytes, size, static_cast<size_t>(offset));
     return true;
@@ -419,18 +420,31 @@ class MemMark final : public MarkFile {
 
  private:
   std::string& bytes_;
+  const bool fails_;
 };
+
+Result<SyncedMark> OpenMark(std::string* bytes) {
+  return SyncedMark::Open(std::make_unique<MemMark>(bytes));
+}
 
 TEST(SyncedMarkTest, DamagedSlotCostsOneNoteAndRaisesNoFalseAlarm) {
   std::string bytes;
   {
-    SyncedMark mark(std::make_unique<MemMark>(&bytes));
+    SyncedMark mark = OpenMark(&bytes).value();
     ASSERT_TRUE(mark.Note(100, {5, 1000}).ok());
     ASSERT_TRUE(mark.Note(101, {5, 1001}).ok());
   }
-  EXPECT_EQ(SyncedMark(std::make_unique<MemMark>(&bytes)).noted(), 101u);
+  EXPECT_EQ(OpenMark(&bytes)->noted(), 101u);
   bytes[4096] ^= 1;  // the newer slot's number is now far larger
-  EXPECT_EQ(SyncedMark(std::make_unique<MemMark>(&bytes)).noted(), 100u);
+  EXPECT_EQ(OpenMark(&bytes)->noted(), 100u);
+}
+
+TEST(SyncedMarkTest, SlotThatTheDiskDoesNotReadIsNotTakenForAnEmptyOne) {
+  std::string bytes;
+  ASSERT_TRUE(OpenMark(&bytes)->Note(100, {5, 1000}).ok());
+  const auto opened = SyncedMark::Open(std::make_unique<MemMark>(&bytes, /*fails=*/true));
+  ASSERT_FALSE(opened.ok());
+  EXPECT_EQ(opened.error().code, ErrorCode::kIoError);
 }
 
 using RocksDeathTest = ::testing::Test;
