@@ -146,9 +146,10 @@ void Raft::HandleInstallSnapshot(const Message& message, InstallSnapshot& snapsh
   FollowerState& follower = Follow(message);
   const Position last = snapshot.meta.last;
   if (last.index <= log_.commit()) return Verified(follower, log_.commit());
-  // A replica that joined later may checkpoint before it has met a configuration at all.
+  // A replica that joined later may checkpoint before it has met a configuration at all: then none
+  // was committed up to there but the one known here. What else this log holds may be replaced.
   if (snapshot.meta.membership.membership.IsEmpty()) {
-    snapshot.meta.membership = memberships_.At(last.index);
+    snapshot.meta.membership = memberships_.At(log_.commit());
   }
   const bool keep_suffix = log_.terms().Contains(last);
   memberships_.Install(snapshot.meta, keep_suffix);

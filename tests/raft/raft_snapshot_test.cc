@@ -54,6 +54,20 @@ TEST(RaftSnapshot, SnapshotBringsTheConfigurationInForceAtItsEnd) {
   EXPECT_EQ(solo.raft.status().membership.index, 8u);
 }
 
+TEST(RaftSnapshot, SnapshotThatNamesNobodyLeavesTheVotersThatWereCommittedInForce) {
+  Restored restored = Founder(3, {1, 1, 1}, {1, {}});
+  const Membership founders = restored.snapshot.membership.membership;
+  Membership joint{.voters = {NodeId(1), NodeId(4)}, .outgoing = founders.voters};
+  restored.memberships.push_back({3, joint});
+  Solo solo(restored);
+  ASSERT_EQ(solo.raft.status().membership.membership, joint);
+  solo.Step(2, 2, InstallSnapshot{.meta = {.last = {10, 2}}});
+  solo.Settle();
+  EXPECT_EQ(solo.raft.status().membership.membership, founders);
+  ASSERT_EQ(solo.installs.size(), 1u);
+  EXPECT_EQ(solo.installs[0].meta.membership.membership, founders);
+}
+
 TEST(RaftSnapshot, SnapshotOfALaterTermThanItsLeadersIsDropped) {
   Solo solo(Founder(3));
   solo.Step(2, 1, InstallSnapshot{.meta = {.last = {10, 2}}});
