@@ -174,19 +174,17 @@ class Script {
     return Answer(cluster_.Change(Number(words[0]), voters, learners));
   }
 
-  std::string Stabilize(const Words& words) {
+  std::string Stabilize(const Words&) {
     cluster_.Stabilize();
-    if (!words.empty()) cluster_.TakeTrace();  // "stabilize quietly"
     return "";
   }
 
-  /// "tick 30 quietly": time passes and everything that it brings about happens.
+  /// "tick 30": time passes and everything that it brings about happens.
   std::string Tick(const Words& words) {
     for (int i = 0; i < Number(words[0]); ++i) {
       cluster_.TickAll();
       cluster_.Stabilize();
     }
-    if (words.size() > 1) cluster_.TakeTrace();
     return "";
   }
 
