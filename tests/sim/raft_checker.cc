@@ -71,9 +71,7 @@ class RaftChecker::Disk final : public RowObserver {
 RaftChecker::RaftChecker(Judge& judge, Reached& reached, size_t max_producers)
     : judge_(judge), reached_(reached), max_producers_(max_producers) {}
 
-RaftChecker::~RaftChecker() {
-  for (auto& [id, watched] : nodes_) watched.node->disk().SetObserver(nullptr);
-}
+RaftChecker::~RaftChecker() = default;  // the nodes and their disks are gone by now
 
 void RaftChecker::Watch(SimNode& node) {
   Watched& watched = nodes_[node.id()];
