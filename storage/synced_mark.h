@@ -26,8 +26,8 @@ class MarkFile {
 
 class SyncedMark {
  public:
-  /// Opens or makes the file. kIoError also where a slot can't be read: its silence is no proof that
-  /// nothing was noted there.
+  /// Opens or makes the file. kIoError also where a slot can't be read: its silence is no proof
+  /// that nothing was noted there.
   static Result<SyncedMark> Open(const std::string& path);
   static Result<SyncedMark> Open(std::unique_ptr<MarkFile> file);
 

@@ -145,7 +145,7 @@ struct Replica::Impl final : PulseMember {
   raft::RoleChange role;
   raft::Term ready_term = 0;  // this term's no-op is applied here, and this replica leads it
   bool refilling = false;
-  bool joining = false;       // made anew beside a group that lives; `refilling` too until it is whole
+  bool joining = false;  // made anew beside a group that lives; `refilling` too until it is whole
   bool must_mark_join = false;  // by its first write
 
   // Pulses.

@@ -31,8 +31,8 @@ class ServerProcess {
   std::optional<int> ended_;
 };
 
-/// Ports of loopback that nobody listens on, below those that outgoing connections take. No two calls
-/// and no two test programs that run at once get the same.
+/// Ports of loopback that nobody listens on, below those that outgoing connections take. No two
+/// calls and no two test programs that run at once get the same.
 std::vector<int> FreePorts(size_t count);
 
 /// The whole file; empty if it is not there.
