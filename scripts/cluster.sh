@@ -14,7 +14,7 @@
 #   --offset K    add K to every port, for a second cluster beside the first (start only)
 #   --no-wait     do not wait until the nodes serve (start and restart)
 #
-# Node i listens on 9091+i (Kafka clients), 7091+i (gRPC clients), 6091+i (nodes) and 8091+i (HTTP, reserved).
+# Node i listens on 9091+i (Kafka clients), 7091+i (gRPC clients), 6091+i (nodes) and 8091+i (HTTP).
 # start and restart return once the nodes serve. The folder remembers nodes, offset and settings, so that
 # later commands need only --dir. Builds first where the programs are missing.
 # Exit: 0 done, 1 not, 2 wrong arguments. JANGADA_BIN names another folder of programs than build/release/bin.

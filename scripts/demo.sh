@@ -61,7 +61,8 @@ generate_lines() {
 }
 
 prepare_source() {
-  if [[ -z "$file" && -s /var/log/dpkg.log && -r /var/log/dpkg.log ]]; then file=/var/log/dpkg.log; fi
+  local log=/var/log/dpkg.log
+  if [[ -z "$file" && -r "$log" ]] && (($(wc -l <"$log") >= MIN_LINES)); then file="$log"; fi
   if [[ -n "$file" ]]; then
     python3 "$ROOT/tests/tools/keyed_lines.py" <"$file" >"$dir/source"
   else

@@ -210,6 +210,7 @@ Result<std::vector<raft::Entry>> MemLogStore::Take(GroupId id, raft::IndexRange 
 
 void MemLogStore::Read(GroupId id, raft::IndexRange range, size_t max_bytes, Executor& reply_to,
                        Callback<Result<std::vector<raft::Entry>>> done) {
+  ++reads_;
   OnDisk([this, id, range, max_bytes, &reply_to, done = std::move(done)]() mutable {
     Reply(reply_to, std::move(done), Take(id, range, max_bytes, false));
   });
@@ -233,6 +234,7 @@ Result<std::vector<raft::Entry>> MemLogStore::TakeFromOffset(GroupId id, int64_t
 
 void MemLogStore::ReadOffset(GroupId id, int64_t offset, raft::Index last, size_t max_bytes,
                              Executor& reply_to, Callback<Result<std::vector<raft::Entry>>> done) {
+  ++reads_;
   OnDisk([this, id, offset, last, max_bytes, &reply_to, done = std::move(done)]() mutable {
     Reply(reply_to, std::move(done), TakeFromOffset(id, offset, last, max_bytes));
   });

@@ -38,6 +38,9 @@ class MemLogStore final : public LogStore {
                       Callback<Result<Checkpoint>> done) override;
   Usage usage() const override;
 
+  /// Reads of entries that came to the store so far.
+  size_t reads() const { return reads_; }
+
   // ---- faults ----
   /// The power went: calls that the disk has not yet carried out never happen and are never
   /// answered.
@@ -80,6 +83,7 @@ class MemLogStore final : public LogStore {
   std::vector<SparseRow> SparseOf(const Group& group) const;
 
   Executor& disk_;
+  std::atomic<size_t> reads_ = 0;
   std::atomic<uint64_t> life_ = 0;  // crashes so far
   std::atomic<bool> full_ = false;
   std::atomic<bool> lost_groups_ = false;

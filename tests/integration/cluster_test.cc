@@ -120,6 +120,33 @@ TEST(ClusterTest, SigtermDrainsAndLeavesNoAcknowledgedRecordBehind) {
   EXPECT_EQ(load.Judge(load.client()), "") << "after all three were stopped";
 }
 
+/// How often the node of this log gave a leadership up after it was told to stop, while it ran.
+int HandedOver(const std::string& log) {
+  int count = 0;
+  for (size_t at = log.find("received signal=SIGTERM"); at != std::string::npos; ++count) {
+    at = log.find("role=follower", at + 1);
+  }
+  return count - 1;
+}
+
+TEST(ClusterTest, SigtermHandsOverEveryLeadershipBeforeTheNodeEnds) {
+  constexpr int kPartitions = 6;
+  TestCluster cluster(3);
+  ASSERT_TRUE(cluster.StartAndServe());
+  Load load(cluster, "t", kPartitions, 3);
+  ASSERT_TRUE(load.Produce(100));
+  const auto led = [&](int node) {
+    int count = 0;
+    for (int p = 0; p < kPartitions; ++p) count += LeaderOf(load.client(), "t", p) == node;
+    return count;
+  };
+  ASSERT_TRUE(Eventually([&] { return led(1) == 2 && led(2) == 2 && led(3) == 2; }))
+      << "leaderships are spread";
+  EXPECT_EQ(cluster.Terminate(2), 0);
+  EXPECT_GE(HandedOver(cluster.Log(2)), 2);
+  EXPECT_EQ(cluster.Log(2).find("stops while it leads"), std::string::npos);
+}
+
 TEST(ClusterTest, FirstRecordOfANewNodeIsAcknowledgedWithinASecondOrTwo) {
   TestCluster cluster(1);
   const auto before = steady_clock::now();

@@ -165,6 +165,16 @@ TEST(PartitionTest, CleanRestartOfAllKeepsEverythingAndReplaysNothing) {
   EXPECT_EQ(cluster.ReadAll(cluster.Leader()).value(), Numbers(0, 12));
 }
 
+TEST(PartitionTest, ReplicationAndTailReadsTouchNoStore) {
+  TestCluster cluster;
+  for (int i = 0; i < 30; ++i) {
+    ProduceNumbers(&cluster, i, i + 1);
+    ASSERT_EQ(cluster.Read(cluster.Leader(), i)->batches.size(), 1u);
+  }
+  AwaitConvergence(&cluster);
+  for (const int node : {1, 2, 3}) EXPECT_EQ(cluster.store(node).reads(), 0u) << node;
+}
+
 TEST(PartitionTest, CommittedEntriesThatLeftTheCacheAreReadFromTheStore) {
   TestCluster cluster({.cache_bytes = 300});
   ProduceNumbers(&cluster, 0, 30);
