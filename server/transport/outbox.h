@@ -36,7 +36,7 @@ inline constexpr size_t kFrameOverheadBytes = 1 << 20;
 constexpr size_t LaneBytes(Lane lane) {
   switch (lane) {
     case Lane::kControl: return 16 << 20;
-    case Lane::kBulk: return 128 << 20;
+    case Lane::kBulk:
     case Lane::kSnapshot: return 128 << 20;
   }
   return 0;

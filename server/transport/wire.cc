@@ -275,7 +275,9 @@ class HeartbeatReader {
     }
   }
 
-  int total() const { return heartbeat_count_ + reply_count_; }
+  size_t total() const {
+    return static_cast<size_t>(heartbeat_count_) + static_cast<size_t>(reply_count_);
+  }
 
   /// Those that come before position `heartbeats` and `replies`, where not yet read.
   void ReadUpTo(uint32_t heartbeats, uint32_t replies) {
@@ -409,7 +411,7 @@ void EncodeFrame(const std::vector<Outgoing>& batch, v1::PeerFrame* frame) {
 Incoming DecodeFrame(NodeId from, NodeId to, v1::PeerFrame* frame) {
   Incoming in;
   HeartbeatReader heartbeats(from, to, *frame, &in);
-  in.messages.reserve(static_cast<size_t>(heartbeats.total() + frame->messages_size()));
+  in.messages.reserve(heartbeats.total() + static_cast<size_t>(frame->messages_size()));
   for (v1::PeerMessage& message : *frame->mutable_messages()) {
     heartbeats.ReadUpTo(message.heartbeats_before(), message.heartbeat_replies_before());
     if (auto decoded = DecodeMessage(from, to, &message)) {
