@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include <chrono>
+#include <latch>
 #include <thread>
 #include <vector>
 
@@ -28,7 +29,10 @@ TEST(ProcessStatsTest, TheyArePlausibleForThisProcess) {
 }
 
 TEST(ProcessStatsTest, OpenDescriptorsThreadsAndCpuAreCounted) {
-  std::thread([] {}).join();  // with the first thread a sanitizer starts one of its own
+  // With the first thread a sanitizer starts one of its own. The first lives until the end of the
+  // test, for the kernel may still count a thread that has been joined.
+  std::latch end(1);
+  std::jthread first([&end] { end.wait(); });
   const ProcessStats before = ReadProcessStats();
   std::vector<int> fds;
   for (int i = 0; i < 7; ++i) fds.push_back(open("/dev/null", O_RDONLY));
@@ -47,6 +51,7 @@ TEST(ProcessStatsTest, OpenDescriptorsThreadsAndCpuAreCounted) {
   EXPECT_GT(during.cpu_seconds, before.cpu_seconds);
   stop = true;
   busy.join();
+  end.count_down();
   for (const int fd : fds) close(fd);
 }
 
