@@ -5,7 +5,7 @@
 #   scripts/setup.sh [--lint] [--docs] [--check]
 #
 #   --lint    also clang-format and clang-tidy, which only scripts/check.sh needs
-#   --docs    also Go, where there is none: the tests of the docs build grpcurl with it
+#   --docs    also Go, where there is none, and the certificates that it fetches with: the tests of the docs build grpcurl
 #   --check   installs nothing: lists what is missing and exits 1 if anything is
 #
 # Debian 12 is what we build and test on. Needs root, or sudo, only when a package is missing.
@@ -26,7 +26,7 @@ packages=(
 check_only=false
 for argument in "$@"; do
   case "$argument" in
-    --docs) command -v go >/dev/null || packages+=(golang-go) ;;
+    --docs) packages+=(ca-certificates); command -v go >/dev/null || packages+=(golang-go) ;;
     --lint) packages+=(clang-format clang-tidy) ;;
     --check) check_only=true ;;
     -h | --help) print_help; exit 0 ;;

@@ -27,6 +27,12 @@ def run(*words, stdin=None):
     return result.stdout
 
 
+def enter(space):
+    """The words that run a command in that namespace. Not `ip -n`, which wants the root folder to be a mount of its own,
+    as it is not in a chroot."""
+    return ["nsenter", f"--net=/var/run/netns/{space}"]
+
+
 class Network:
     def __init__(self, name, nodes):
         self.name = name
@@ -42,16 +48,16 @@ class Network:
 
     def _make(self):
         hub = self._namespace(f"{self.name}-hub")
-        run("ip", "-n", hub, "link", "add", "bridge", "type", "bridge")
-        run("ip", "-n", hub, "link", "set", "bridge", "up")
+        run(*enter(hub), "ip", "link", "add", "bridge", "type", "bridge")
+        run(*enter(hub), "ip", "link", "set", "bridge", "up")
         for member in self.members:
             space = self._namespace(self.namespace(member))
             port = f"port{member}"
             run("ip", "link", "add", port, "netns", hub, "type", "veth", "peer", "name", "eth0", "netns", space)
-            run("ip", "-n", hub, "link", "set", port, "master", "bridge", "up")
-            run("ip", "-n", space, "addr", "add", f"{self.address(member)}/24", "dev", "eth0")
-            run("ip", "-n", space, "link", "set", "eth0", "up")
-            run("ip", "-n", space, "link", "set", "lo", "up")
+            run(*enter(hub), "ip", "link", "set", port, "master", "bridge", "up")
+            run(*enter(space), "ip", "addr", "add", f"{self.address(member)}/24", "dev", "eth0")
+            run(*enter(space), "ip", "link", "set", "eth0", "up")
+            run(*enter(space), "ip", "link", "set", "lo", "up")
             self._nft(member, RULES)
 
     def _namespace(self, name):
@@ -72,7 +78,7 @@ class Network:
 
     def inside(self, member):
         """The words that run a command as that member."""
-        return ["nsenter", f"--net=/var/run/netns/{self.namespace(member)}"]
+        return enter(self.namespace(member))
 
     # ---- partitions ----
 
