@@ -93,8 +93,15 @@ std::string Cluster::Describe(GroupId group) {
 std::string Cluster::WhyNotConverged() {
   for (const GroupId group : checker_.Groups()) {
     const server::ClusterImagePtr image = Image();
-    if (group != kControllerGroup && image->FindGroup(group) == nullptr) continue;  // deleted
     const std::string name = "group " + std::to_string(group.value());
+    if (group != kControllerGroup && image->FindGroup(group) == nullptr) {  // deleted
+      for (const NodeId id : Up()) {
+        if (node(id).FindReplica(group) != nullptr || !checker_.Held(id, group).empty()) {
+          return name + " was deleted and node " + std::to_string(id.value()) + " has it still";
+        }
+      }
+      continue;
+    }
     const std::optional<NodeId> leader = LeaderOf(group);
     if (!leader) return name + " has no leader" + Describe(group);
     const raft::RaftStatus led = node(*leader).FindReplica(group)->status();

@@ -8,6 +8,7 @@
 #include <cstdint>
 #include <functional>
 #include <map>
+#include <optional>
 #include <set>
 #include <utility>
 #include <vector>
@@ -16,6 +17,7 @@
 #include "tests/sim/network.h"
 #include "tests/sim/node.h"
 #include "tests/sim/raft_checker.h"
+#include "tests/sim/reached.h"
 #include "tests/sim/swarm.h"
 #include "tests/sim/world.h"
 
@@ -48,6 +50,12 @@ class Nemesis {
   bool StrikeNetwork(const Fault& fault, Random random);
   bool StrikeDisk(const Fault& fault, Random random);
   bool StrikeCluster(const Fault& fault, Random random);
+  bool StrikePartition(FaultKind kind, Random random);
+  void ChurnTopics(Random random);
+  void AlterConfigs(Random random);
+  /// A call whose fate only `reached` counts, where it was done.
+  void AskAdmin(NodeId at, std::function<void(server::Broker&, Callback<Status>)> ask,
+                std::optional<Rare> reached = std::nullopt);
   NodeId Victim(Random& random) const;
   /// May one more replica lose what it had synced?
   bool MayDamage(NodeId node) const;

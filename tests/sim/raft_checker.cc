@@ -151,6 +151,7 @@ void RaftChecker::ExtendGhost(GroupId group, raft::Index commit, raft::Term term
                               uint32_t holders) {
   Ghost& ghost = GhostOf(group);
   const uint64_t chain = ghost.chains.at(Key(commit, term));
+  ghost.committed_in[term] = commit;
   while (ghost.log.size() < commit) {
     const raft::Index next = ghost.log.size() + 1;
     const Watched* holder = nullptr;
@@ -218,9 +219,10 @@ void RaftChecker::OnEntry(Watched& watched, GroupId group, raft::Index index,
   holders |= uint32_t{1} << node.value();
   const auto leader = ghost.leaders.find(entry.term);
   if (leader != ghost.leaders.end() && leader->second == node) {
-    const raft::Index must_hold = ghost.committed_at_election[entry.term];
+    const raft::Index must_hold = ghost.CommittedBefore(entry.term);
     const EntryId* const there = replica.At(must_hold);
-    if (there != nullptr && there->chain != ghost.log[must_hold - 1].chain) {
+    if (index <= must_hold ||
+        (there != nullptr && there->chain != ghost.log[must_hold - 1].chain)) {
       return Fail("leader-completeness", node, group,
                   "leads term " + std::to_string(entry.term) + " without committed entry " +
                       std::to_string(must_hold));
@@ -418,13 +420,12 @@ void RaftChecker::OnSend(NodeId node, GroupId group, const raft::Message& messag
     leads = true;
   }
   if (!leads) return;
-  const auto [leader, is_new] = ghost.leaders.try_emplace(message.term, node);
+  const auto leader = ghost.leaders.try_emplace(message.term, node).first;
   if (leader->second != node) {
     Fail("election-safety", node, group,
          "leads term " + std::to_string(message.term) + " beside node " +
              std::to_string(leader->second.value()));
   }
-  if (is_new) ghost.committed_at_election[message.term] = ghost.log.size();
   if (replica.hard_state.term < message.term) {
     Fail("durable-before-send", node, group, "leads a term that is not on its disk");
   }

@@ -8,6 +8,7 @@
 #pragma once
 
 #include <cstdint>
+#include <iterator>
 #include <map>
 #include <memory>
 #include <string>
@@ -67,8 +68,15 @@ class RaftChecker final : public SimNode::Observer {
     std::unordered_map<raft::Index, uint64_t> states;  // hash of the machine after the entry
     std::unique_ptr<server::StateMachine> fold;        // of the ghost's log
     raft::Index folded = 0;
-    std::map<raft::Term, raft::Index> committed_at_election;
-    std::pair<NodeId, raft::Term> asked_to_lead;  // by a leader of that term
+    std::map<raft::Term, raft::Index> committed_in;  // up to where each term's leader committed
+    std::pair<NodeId, raft::Term> asked_to_lead;     // by a leader of that term
+
+    /// What a leader of `term` must hold. Not what later terms committed: it may learn only after
+    /// them that it was elected.
+    raft::Index CommittedBefore(raft::Term term) const {
+      const auto later = committed_in.lower_bound(term);
+      return later == committed_in.begin() ? 0 : std::prev(later)->second;
+    }
   };
   /// One node's replica of one group.
   struct Replica {

@@ -66,8 +66,7 @@ void RaftChecker::OnRole(Watched& watched, GroupId group, Replica& replica,
     reached_.Count(Rare::kTransferDone);
     ghost.asked_to_lead = {};
   }
-  const auto [leader, is_new] = ghost.leaders.try_emplace(status.term, node);
-  if (is_new) ghost.committed_at_election[status.term] = ghost.log.size();
+  const auto leader = ghost.leaders.try_emplace(status.term, node).first;
   if (leader->second != node) {
     Fail("election-safety", node, group,
          "leads term " + std::to_string(status.term) + " beside node " +

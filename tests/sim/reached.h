@@ -54,6 +54,7 @@ enum class Rare : uint8_t {
   kProducerExpired,
   kTopicDeleted,
   kPartitionMoved,
+  kConfigAltered,
   kCount,
 };
 
@@ -98,6 +99,7 @@ inline constexpr std::array<const char*, static_cast<size_t>(Rare::kCount)> kRar
     "producers expired",
     "topics deleted",
     "partitions moved",
+    "settings of topics changed",
 };
 
 class Reached {

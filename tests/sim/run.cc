@@ -180,7 +180,9 @@ std::set<NodeId> SimRun::ChooseDead() {
     if (cluster_.checker().IsDamaged(id)) return dead;  // it waits for the others to be filled
   }
   const server::ClusterImagePtr image = cluster_.Image();
-  if (image->groups.size() < Partitions().size()) return dead;  // nobody up knows of them yet
+  for (const TopicPlan& topic : swarm_.topics) {
+    if (image->FindTopic(topic.name) == nullptr) return dead;  // nobody up knows of it yet
+  }
   const auto majority_lives = [&](const std::vector<NodeId>& voters) {
     const auto lost = std::count_if(voters.begin(), voters.end(),
                                     [&](NodeId voter) { return dead.contains(voter); });
