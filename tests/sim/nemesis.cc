@@ -6,6 +6,7 @@
 #include <functional>
 #include <utility>
 
+#include "tests/sim/choice.h"
 #include "tests/sim/cluster.h"
 
 namespace jangada::sim {
@@ -14,11 +15,6 @@ namespace {
 constexpr int64_t kMs = 1'000;
 constexpr int64_t kReviveEveryUs = 250 * kMs;
 constexpr int64_t kFlapUs = 300 * kMs;
-
-template <class T>
-const T& OneOf(const std::vector<T>& all, Random& random) {
-  return all[random.Below(all.size())];
-}
 
 }  // namespace
 
@@ -160,9 +156,8 @@ void Nemesis::CutFor(const std::vector<std::pair<NodeId, NodeId>>& links, const 
 
 /// Which links a partition of this kind cuts.
 std::vector<std::pair<NodeId, NodeId>> Nemesis::LinksToCut(FaultKind kind, Random random) const {
-  std::vector<NodeId> nodes = cluster_.ids();
   const NodeId victim = Victim(random);
-  for (size_t i = nodes.size(); i > 1; --i) std::swap(nodes[i - 1], nodes[random.Below(i)]);
+  const std::vector<NodeId> nodes = Shuffled(cluster_.ids(), random);
   std::vector<std::pair<NodeId, NodeId>> links;
   const auto both_ways = [&links](NodeId a, NodeId b) {
     links.emplace_back(a, b);

@@ -3,6 +3,7 @@
 #include <functional>
 #include <utility>
 
+#include "tests/sim/choice.h"
 #include "tests/sim/cluster.h"
 #include "tests/sim/nemesis.h"
 
@@ -10,11 +11,6 @@ namespace jangada::sim {
 namespace {
 
 constexpr int64_t kPatienceUs = 5'000'000;
-
-std::vector<NodeId> Shuffled(std::vector<NodeId> nodes, Random& random) {
-  for (size_t i = nodes.size(); i > 1; --i) std::swap(nodes[i - 1], nodes[random.Below(i)]);
-  return nodes;
-}
 
 }  // namespace
 
@@ -34,11 +30,11 @@ bool Nemesis::StrikePartition(FaultKind kind, Random random) {
   std::vector<GroupId> groups;
   for (const auto& [group, place] : image->groups) groups.push_back(group);
   if (groups.empty()) return false;
-  const GroupId group = groups[random.Below(groups.size())];
+  const GroupId group = OneOf(groups, random);
   const auto& [topic, number] = image->groups.at(group);
   const server::TopicPartition where{topic, number};
   const std::optional<NodeId> leader = cluster_.LeaderOf(group);
-  const NodeId any = cluster_.ids()[random.Below(cluster_.ids().size())];
+  const NodeId any = OneOf(cluster_.ids(), random);
   if (kind == FaultKind::kMove) {
     std::vector<NodeId> replicas = Shuffled(cluster_.ids(), random);
     replicas.resize(image->FindGroup(group)->replicas.size());
@@ -73,7 +69,7 @@ bool Nemesis::StrikePartition(FaultKind kind, Random random) {
 /// Topics that no client uses come, grow and go, so that groups begin and end among all the rest.
 void Nemesis::ChurnTopics(Random random) {
   const std::string name = "churn-" + std::to_string(random.Below(3));
-  const NodeId any = cluster_.ids()[random.Below(cluster_.ids().size())];
+  const NodeId any = OneOf(cluster_.ids(), random);
   const auto topic = cluster_.Image()->FindTopic(name);
   if (topic == nullptr) {
     server::CreateTopic request;
@@ -103,8 +99,8 @@ void Nemesis::ChurnTopics(Random random) {
 
 /// Settings that change nothing that a client of this run may see.
 void Nemesis::AlterConfigs(Random random) {
-  const std::string& topic = swarm_.topics[random.Below(swarm_.topics.size())].name;
-  const NodeId any = cluster_.ids()[random.Below(cluster_.ids().size())];
+  const std::string& topic = OneOf(swarm_.topics, random).name;
+  const NodeId any = OneOf(cluster_.ids(), random);
   std::optional<std::string> bytes = std::to_string((1 + random.Below(8)) << 20);
   if (random.Chance(1, 4)) bytes = std::nullopt;
   AskAdmin(

@@ -7,6 +7,7 @@
 #include <utility>
 
 #include "tests/history/checker.h"
+#include "tests/sim/choice.h"
 #include "tests/sim/clients.h"
 #include "tests/sim/cluster.h"
 #include "tests/sim/nemesis.h"
@@ -126,7 +127,7 @@ void SimRun::CreateTopic(size_t number) {
   request.replication_factor = topic.replicas;
   request.configs = topic.configs;
   cluster_.door().Ask<Uuid>(
-      ids[random_.Below(ids.size())], 10 * kSecond,
+      OneOf(ids, random_), 10 * kSecond,
       [request](server::Broker& broker, Callback<Result<Uuid>> reply) {
         broker.CreateTopic(request, std::move(reply));
       },
@@ -189,7 +190,7 @@ std::set<NodeId> SimRun::ChooseDead() {
     return static_cast<size_t>(lost) * 2 < voters.size();
   };
   for (size_t tries = 0; tries < 4; ++tries) {
-    const NodeId next = cluster_.ids()[random_.Below(cluster_.ids().size())];
+    const NodeId next = OneOf(cluster_.ids(), random_);
     if (!dead.insert(next).second) continue;
     bool fits = majority_lives(cluster_.ids());
     for (const auto& [group, place] : image->groups) {
