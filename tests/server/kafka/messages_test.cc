@@ -11,6 +11,15 @@
 #include "server/kafka/messages/01_fetch.h"
 #include "server/kafka/messages/02_list_offsets.h"
 #include "server/kafka/messages/03_metadata.h"
+#include "server/kafka/messages/08_offset_commit.h"
+#include "server/kafka/messages/09_offset_fetch.h"
+#include "server/kafka/messages/10_find_coordinator.h"
+#include "server/kafka/messages/11_join_group.h"
+#include "server/kafka/messages/12_heartbeat.h"
+#include "server/kafka/messages/13_leave_group.h"
+#include "server/kafka/messages/14_sync_group.h"
+#include "server/kafka/messages/15_describe_groups.h"
+#include "server/kafka/messages/16_list_groups.h"
 #include "server/kafka/messages/18_api_versions.h"
 #include "server/kafka/messages/19_create_topics.h"
 #include "server/kafka/messages/20_delete_topics.h"
@@ -21,10 +30,12 @@
 #include "server/kafka/messages/33_alter_configs.h"
 #include "server/kafka/messages/35_describe_log_dirs.h"
 #include "server/kafka/messages/37_create_partitions.h"
+#include "server/kafka/messages/42_delete_groups.h"
 #include "server/kafka/messages/43_elect_leaders.h"
 #include "server/kafka/messages/44_incremental_alter_configs.h"
 #include "server/kafka/messages/45_alter_partition_reassignments.h"
 #include "server/kafka/messages/46_list_partition_reassignments.h"
+#include "server/kafka/messages/47_offset_delete.h"
 #include "server/kafka/messages/60_describe_cluster.h"
 #include "server/kafka/messages/75_describe_topic_partitions.h"
 #include "tests/server/kafka/golden.h"
@@ -78,10 +89,13 @@ std::map<int16_t, Try> AddAll() {
 
 const std::map<int16_t, Try>& Tries() {
   static const std::map<int16_t, Try> tries =
-      AddAll<ProduceRequest, FetchRequest, ListOffsetsRequest, MetadataRequest, ApiVersionsRequest,
-             CreateTopicsRequest, DeleteTopicsRequest, DeleteRecordsRequest, InitProducerIdRequest,
-             OffsetForLeaderEpochRequest, DescribeConfigsRequest, AlterConfigsRequest,
-             DescribeLogDirsRequest, CreatePartitionsRequest, ElectLeadersRequest,
+      AddAll<ProduceRequest, FetchRequest, ListOffsetsRequest, MetadataRequest, OffsetCommitRequest,
+             OffsetFetchRequest, FindCoordinatorRequest, JoinGroupRequest, HeartbeatRequest,
+             LeaveGroupRequest, SyncGroupRequest, DescribeGroupsRequest, ListGroupsRequest,
+             ApiVersionsRequest, CreateTopicsRequest, DeleteTopicsRequest, DeleteRecordsRequest,
+             InitProducerIdRequest, OffsetForLeaderEpochRequest, DescribeConfigsRequest,
+             AlterConfigsRequest, DescribeLogDirsRequest, CreatePartitionsRequest,
+             ElectLeadersRequest, DeleteGroupsRequest, OffsetDeleteRequest,
              IncrementalAlterConfigsRequest, AlterPartitionReassignmentsRequest,
              ListPartitionReassignmentsRequest, DescribeClusterRequest,
              DescribeTopicPartitionsRequest>();
@@ -222,6 +236,90 @@ TEST(KafkaMessages, OffsetAndMetadataFieldsLandWhereTheirNamesSay) {
   EXPECT_EQ(partition.replica_nodes, (std::vector<int32_t>{Int(19), Int(20)}));
   EXPECT_EQ(partition.isr_nodes, (std::vector<int32_t>{Int(21), Int(22)}));
   EXPECT_EQ(partition.offline_replicas, (std::vector<int32_t>{Int(23), Int(24)}));
+}
+
+TEST(KafkaMessages, GroupFieldsLandWhereTheirNamesSay) {
+  const auto join = ReadFull<JoinGroupRequest>(11, true, 9);
+  EXPECT_EQ(join.group_id, "s1");
+  EXPECT_EQ(join.session_timeout_ms, Int(2));
+  EXPECT_EQ(join.rebalance_timeout_ms, Int(3));
+  EXPECT_EQ(join.member_id, "s4");
+  EXPECT_EQ(join.group_instance_id->substr(0, 2), "s5");
+  EXPECT_EQ(join.protocol_type, "s6");
+  EXPECT_EQ(join.protocols.at(0).name, "s7");
+  EXPECT_EQ(join.protocols.at(0).metadata.size(), 88u);
+  EXPECT_EQ(join.reason, "s11");
+
+  const auto joined = ReadFull<JoinGroupResponse>(11, false, 9);
+  EXPECT_EQ(joined.error_code, static_cast<Code>(Short(2)));
+  EXPECT_EQ(joined.generation_id, Int(3));
+  EXPECT_EQ(joined.protocol_type, "s4");
+  EXPECT_EQ(joined.protocol_name->substr(0, 2), "s5");
+  EXPECT_EQ(joined.leader, "s6");
+  EXPECT_TRUE(joined.skip_assignment);
+  EXPECT_EQ(joined.member_id, "s7");
+  EXPECT_EQ(joined.members.at(0).member_id, "s8");
+  EXPECT_EQ(joined.members.at(0).group_instance_id, "s9");
+
+  const auto sync = ReadFull<SyncGroupRequest>(14, true, 5);
+  EXPECT_EQ(sync.group_id, "s1");
+  EXPECT_EQ(sync.generation_id, Int(2));
+  EXPECT_EQ(sync.member_id, "s3");
+  EXPECT_EQ(sync.group_instance_id, "s4");
+  EXPECT_EQ(sync.protocol_type->substr(0, 2), "s5");
+  EXPECT_EQ(sync.protocol_name, "s6");
+  EXPECT_EQ(sync.assignments.at(0).member_id, "s7");
+
+  const auto leave = ReadFull<LeaveGroupRequest>(13, true, 5);
+  EXPECT_EQ(leave.group_id, "s1");
+  EXPECT_EQ(leave.members.at(0).member_id, "s2");
+  EXPECT_EQ(leave.members.at(0).group_instance_id, "s3");
+  EXPECT_EQ(leave.members.at(0).reason, "s4");
+
+  const auto described = ReadFull<DescribeGroupsResponse>(15, false, 5).groups.at(0);
+  EXPECT_EQ(described.error_code, static_cast<Code>(Short(2)));
+  EXPECT_EQ(described.group_id, "s3");
+  EXPECT_EQ(described.group_state, "s4");
+  EXPECT_EQ(described.protocol_type.substr(0, 2), "s5");
+  EXPECT_EQ(described.protocol_data, "s6");
+  EXPECT_EQ(described.members.at(0).member_id, "s7");
+  EXPECT_EQ(described.members.at(0).group_instance_id, "s8");
+  EXPECT_EQ(described.members.at(0).client_id, "s9");
+  EXPECT_EQ(described.members.at(0).client_host.substr(0, 3), "s10");
+  EXPECT_EQ(described.members.at(0).member_metadata.size(), 91u);
+  EXPECT_EQ(described.members.at(0).member_assignment.size(), 92u);
+}
+
+TEST(KafkaMessages, CommittedOffsetsLandWhereTheirNamesSay) {
+  const auto commit = ReadFull<OffsetCommitRequest>(8, true, 9);
+  EXPECT_EQ(commit.group_id, "s1");
+  EXPECT_EQ(commit.generation_id, Int(2));
+  EXPECT_EQ(commit.member_id, "s3");
+  EXPECT_EQ(commit.group_instance_id, "s4");
+  const auto& committed = commit.topics.at(0).partitions.at(0);
+  EXPECT_EQ(commit.topics[0].name.substr(0, 2), "s5");
+  EXPECT_EQ(committed.index, Int(6));
+  EXPECT_EQ(committed.committed_offset, Long(7));
+  EXPECT_EQ(committed.committed_leader_epoch, Int(8));
+  EXPECT_EQ(committed.committed_metadata, "s9");
+
+  const auto fetched = ReadFull<OffsetFetchResponse>(9, false, 9).groups.at(0);
+  EXPECT_EQ(fetched.group_id, "s2");
+  EXPECT_EQ(fetched.topics.at(0).name, "s3");
+  const auto& partition = fetched.topics[0].partitions.at(0);
+  EXPECT_EQ(partition.index, Int(4));
+  EXPECT_EQ(partition.committed_offset, Long(5));
+  EXPECT_EQ(partition.committed_leader_epoch, Int(6));
+  EXPECT_EQ(partition.metadata, "s7");
+  EXPECT_EQ(partition.error_code, static_cast<Code>(Short(8)));
+
+  const auto found = ReadFull<FindCoordinatorResponse>(10, false, 4).coordinators.at(0);
+  EXPECT_EQ(found.key, "s2");
+  EXPECT_EQ(found.node_id, Int(3));
+  EXPECT_EQ(found.host, "s4");
+  EXPECT_EQ(found.port, Int(5));
+  EXPECT_EQ(found.error_code, static_cast<Code>(Short(6)));
+  EXPECT_EQ(found.error_message, "s7");
 }
 
 }  // namespace

@@ -10,12 +10,16 @@ here="$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)"
 
 messages=(
   "0 00_produce 3 11" "1 01_fetch 4 16" "2 02_list_offsets 1 7" "3 03_metadata 0 12"
+  "8 08_offset_commit 1 9" "9 09_offset_fetch 1 9" "10 10_find_coordinator 0 4"
+  "11 11_join_group 0 9" "12 12_heartbeat 0 4" "13 13_leave_group 0 5" "14 14_sync_group 0 5"
+  "15 15_describe_groups 0 5" "16 16_list_groups 0 5"
   "18 18_api_versions 0 4" "19 19_create_topics 0 7" "20 20_delete_topics 0 6" "22 22_init_producer_id 0 4"
   "21 21_delete_records 0 2" "23 23_offset_for_leader_epoch 2 4" "32 32_describe_configs 0 4"
   "33 33_alter_configs 0 2" "35 35_describe_log_dirs 0 4" "37 37_create_partitions 0 3"
+  "42 42_delete_groups 0 2"
   "43 43_elect_leaders 0 2" "44 44_incremental_alter_configs 0 1"
   "45 45_alter_partition_reassignments 0 0" "46 46_list_partition_reassignments 0 0"
-  "60 60_describe_cluster 0 1" "75 75_describe_topic_partitions 0 0"
+  "47 47_offset_delete 0 0" "60 60_describe_cluster 0 1" "75 75_describe_topic_partitions 0 0"
 )
 releases=(3.9.1 4.1.0)
 
