@@ -10,9 +10,13 @@
 namespace jangada::storage {
 namespace {
 
-/// One sync carries at most about this much, or one larger write: a longer one would make everyone
-/// wait for the slowest.
-constexpr size_t kMaxBatchBytes = 4 << 20;
+/// One sync carries at most this much, or one larger write: a longer one would make everyone wait
+/// for the slowest.
+constexpr size_t kMaxBatchBytes = 2 << 20;
+/// While there are writes as small as this a sync carries no larger ones: it is over in a moment.
+constexpr size_t kSmallBytes = 64 << 10;
+/// So many rounds may pass a write over for smaller ones.
+constexpr int kMaxPassedOver = 4;
 
 size_t RecordBytes(const GroupWrite& write) {
   size_t bytes = 0;
@@ -30,7 +34,8 @@ LogWriter::LogWriter(const Context& context, Groups groups, bool lost_groups)
 }
 
 void LogWriter::Submit(GroupWrite write, Executor& reply_to, Callback<Status> done) {
-  Enqueue(Write{std::move(write), &reply_to, std::move(done)});
+  const size_t bytes = RecordBytes(write);
+  Enqueue(Write{std::move(write), &reply_to, std::move(done), bytes});
 }
 
 void LogWriter::Run(Callback<> task) { Enqueue(std::move(task)); }
@@ -46,42 +51,69 @@ void LogWriter::Enqueue(Item item) {
 }
 
 void LogWriter::Drain() {
-  std::deque<Item> items;
   {
     const std::lock_guard lock(mutex_);
-    items.swap(queue_);
-    drain_posted_ = false;
+    std::move(queue_.begin(), queue_.end(), std::back_inserter(pending_));
+    queue_.clear();
   }
-  SmallestFirst(&items);
-  for (Item& item : items) {
-    if (auto* write = std::get_if<Write>(&item)) {
-      Take(std::move(*write));
-    } else {
-      Commit();
-      std::get<Callback<>>(item)();
-    }
-    if (batch_.GetDataSize() >= kMaxBatchBytes) Commit();
-  }
+  RunTasks();
+  TakeRound();
   Commit();
+  bool post = false;
+  {
+    const std::lock_guard lock(mutex_);
+    left_over_ = pending_.size();
+    post = drain_posted_ = left_over_ > 0 || !queue_.empty();
+  }
+  if (post) context_.executor.Post([this] { Drain(); });
 }
 
-void LogWriter::SmallestFirst(std::deque<Item>* items) {
-  const auto is_task = [](const Item& item) { return !std::holds_alternative<Write>(item); };
-  const auto before = [](const Item& a, const Item& b) {
-    return std::get<Write>(a).rank < std::get<Write>(b).rank;
-  };
-  for (auto from = items->begin(); from != items->end();) {
-    const auto to = std::find_if(from, items->end(), is_task);
-    std::unordered_map<GroupId, size_t> rank_of;
-    for (auto item = from; item != to; ++item) {
-      Write& write = std::get<Write>(*item);
-      size_t& rank = rank_of[write.write.group];
-      rank = std::max(rank, RecordBytes(write.write));
-      write.rank = rank;
-    }
-    std::stable_sort(from, to, before);
-    from = to == items->end() ? to : to + 1;
+void LogWriter::RunTasks() {
+  while (!pending_.empty() && std::holds_alternative<Callback<>>(pending_.front())) {
+    Callback<> task = std::get<Callback<>>(std::move(pending_.front()));
+    pending_.pop_front();
+    task();
   }
+}
+
+void LogWriter::TakeRound() {
+  const std::vector<Write*> order = InOrderOfTaking();
+  const bool only_small = !order.empty() && order.front()->passed_over < kMaxPassedOver &&
+                          order.front()->rank <= kSmallBytes;
+  size_t bytes = 0;
+  for (auto next = order.begin(); next != order.end(); ++next) {
+    Write& write = **next;
+    const bool too_large = only_small && write.rank > kSmallBytes;
+    if (next != order.begin() && (too_large || bytes + write.bytes > kMaxBatchBytes)) {
+      // None behind it either: they may be of its group.
+      std::for_each(next, order.end(), [](Write* passed) { ++passed->passed_over; });
+      break;
+    }
+    bytes += write.bytes;
+    write.taken = true;
+    Take(std::move(write));
+  }
+  std::erase_if(pending_, [](const Item& item) {
+    const auto* write = std::get_if<Write>(&item);
+    return write != nullptr && write->taken;
+  });
+}
+
+std::vector<LogWriter::Write*> LogWriter::InOrderOfTaking() {
+  std::vector<Write*> order;
+  std::unordered_map<GroupId, size_t> rank_of;
+  for (Item& item : pending_) {
+    auto* const write = std::get_if<Write>(&item);
+    if (write == nullptr) break;
+    size_t& rank = rank_of[write->write.group];
+    rank = std::max(rank, write->bytes);
+    // Those before it in its group have waited at least as long, so they are overdue too.
+    write->rank = write->passed_over >= kMaxPassedOver ? 0 : rank;
+    order.push_back(write);
+  }
+  std::stable_sort(order.begin(), order.end(),
+                   [](const Write* a, const Write* b) { return a->rank < b->rank; });
+  return order;
 }
 
 void LogWriter::Take(Write item) {
@@ -253,7 +285,7 @@ WriterStats LogWriter::stats() const {
                     .dropped_bytes = bytes_dropped_,
                     .lost_groups = lost_groups_};
   const std::lock_guard lock(mutex_);
-  stats.queue = queue_.size();
+  stats.queue = queue_.size() + left_over_;
   return stats;
 }
 

@@ -74,7 +74,10 @@ class LogWriter {
     GroupWrite write;
     Executor* reply_to;
     Callback<Status> done;
-    size_t rank = 0;  // SmallestFirst sets it
+    size_t bytes;         // of its records
+    size_t rank = 0;      // at least its bytes and those of its group's writes before it
+    int passed_over = 0;  // by so many rounds
+    bool taken = false;   // by this one
   };
   using Item = std::variant<Write, Callback<>>;
   struct Waiting {
@@ -84,10 +87,14 @@ class LogWriter {
   };
 
   void Enqueue(Item item);
+  /// One round: the tasks that are next, then one sync. Looks again after each, so that what came
+  /// while the disk was busy need not wait for megabytes that came before it.
   void Drain();
-  /// Between two tasks the smaller writes go first, so that who writes little need not wait for
-  /// megabytes of others. Writes of one group keep their order.
-  static void SmallestFirst(std::deque<Item>* items);
+  void RunTasks();
+  /// Up to the next task the smaller writes go first, as many as one sync carries. Writes of one
+  /// group keep their order, and one that was passed over too often goes before all others.
+  void TakeRound();
+  std::vector<Write*> InOrderOfTaking();
   void Take(Write item);
   Status AddToBatch(const GroupWrite& write);
   /// Writes and syncs the batch, then answers everything that waits.
@@ -102,8 +109,10 @@ class LogWriter {
   mutable std::mutex mutex_;
   std::deque<Item> queue_;
   bool drain_posted_ = false;
+  size_t left_over_ = 0;  // of pending_, by the last round
 
   // Owned by the writer's executor.
+  std::deque<Item> pending_;  // as they came
   Groups groups_;
   rocksdb::WriteBatch batch_;
   std::vector<GroupId> touched_;  // by the batch

@@ -36,7 +36,7 @@ class WriteQueue {
     std::vector<Callback<>> done;
   };
 
-  static constexpr size_t kMaxMergedBytes = 8 << 20;
+  static constexpr size_t kMaxMergedBytes = 2 << 20;
 
   static bool MayMerge(const Item& first, const Item& second);
   static void Merge(Item* first, Item second);

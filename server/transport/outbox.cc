@@ -1,5 +1,6 @@
 #include "server/transport/outbox.h"
 
+#include <algorithm>
 #include <utility>
 
 #include "base/check.h"
@@ -67,25 +68,53 @@ Outbox::Pushed Outbox::Push(Outgoing item) {
   if (!open_) return Pushed::kClosed;
   if (size > max_bytes_ - bytes_) return Pushed::kFull;
   bytes_ += size;
-  items_.push_back(std::move(item));
+  const GroupId group = item.group;
+  Waiting& waiting = groups_[group];
+  if (waiting.items.empty()) light_.push_back(group);
+  waiting.items.push_back(std::move(item));
+  waiting.bytes += size;
+  if (!waiting.heavy && waiting.bytes >= kHeavyBytes) {
+    waiting.heavy = true;
+    std::erase(light_, group);
+    heavy_.push_back(group);
+  }
   return Pushed::kQueued;
 }
 
 std::vector<Outgoing> Outbox::Take(size_t max_bytes) {
   std::vector<Outgoing> taken;
   const std::lock_guard lock(mutex_);
-  size_t taken_bytes = 0;
-  while (!items_.empty()) {
-    const size_t size = WireBytes(items_.front());
-    if (!taken.empty() && size > max_bytes - taken_bytes) break;
-    taken_bytes += size;
-    bytes_ -= size;
-    taken.push_back(std::move(items_.front()));
-    items_.pop_front();
-    if (taken_bytes >= max_bytes) break;
+  size_t left = max_bytes;
+  for (std::deque<GroupId>* line : {&light_, &heavy_}) {
+    // The first of each line goes, however large it is: so neither waits for the other for ever.
+    size_t room = SIZE_MAX;
+    while (std::optional<Outgoing> next = TakeNext(line, room)) {
+      left -= std::min(left, WireBytes(*next));
+      room = left;
+      taken.push_back(std::move(*next));
+    }
   }
-  DCHECK(!items_.empty() || bytes_ == 0);
+  DCHECK(!groups_.empty() || bytes_ == 0);
   return taken;
+}
+
+std::optional<Outgoing> Outbox::TakeNext(std::deque<GroupId>* line, size_t room) {
+  if (line->empty()) return std::nullopt;
+  const GroupId group = line->front();
+  Waiting& waiting = groups_.at(group);
+  const size_t size = WireBytes(waiting.items.front());
+  if (size > room) return std::nullopt;
+  Outgoing item = std::move(waiting.items.front());
+  waiting.items.pop_front();
+  waiting.bytes -= size;
+  bytes_ -= size;
+  line->pop_front();
+  if (waiting.items.empty()) {
+    groups_.erase(group);
+  } else {
+    line->push_back(group);
+  }
+  return item;
 }
 
 void Outbox::Open() {
@@ -94,12 +123,16 @@ void Outbox::Open() {
 }
 
 size_t Outbox::Close() {
-  std::deque<Outgoing> dropped;  // declared first: destroyed when the mutex is free again
+  Groups dropped;  // declared first: destroyed when the mutex is free again
   const std::lock_guard lock(mutex_);
   open_ = false;
   bytes_ = 0;
-  dropped.swap(items_);
-  return dropped.size();
+  dropped.swap(groups_);
+  light_.clear();
+  heavy_.clear();
+  size_t count = 0;
+  for (const auto& [group, waiting] : dropped) count += waiting.items.size();
+  return count;
 }
 
 size_t Outbox::bytes() const {

@@ -4,6 +4,12 @@
 #include <vector>
 
 namespace jangada::server {
+namespace {
+
+/// A frame of up to this much is written by whoever kicks: it costs less than waking a thread.
+constexpr size_t kSmallFrameBytes = 32 << 10;
+
+}  // namespace
 
 std::shared_ptr<PeerStream> PeerStream::Dial(std::shared_ptr<grpc::Channel> channel,
                                              const v1::PeerHello& hello, Outbox& outbox,
@@ -48,9 +54,20 @@ void PeerStream::Refuse(const std::string& sentence) {
 }
 
 void PeerStream::Kick() {
+  if (outbox_.bytes() <= kSmallFrameBytes) return WriteWaiting();
+  {
+    const std::lock_guard lock(mutex_);
+    if (!admitted_ || writing_ || ended_ || posted_) return;
+    posted_ = true;
+  }
+  context_.executor.Post([self = shared_from_this()] { self->WriteWaiting(); });
+}
+
+void PeerStream::WriteWaiting() {
   std::vector<Outgoing> batch;
   {
     const std::lock_guard lock(mutex_);
+    posted_ = false;
     if (!admitted_ || writing_ || ended_) return;
     batch = outbox_.Take(kFrameBytes);
     if (batch.empty()) return;

@@ -1,6 +1,8 @@
 // PeerStream: one stream that we dialed, from the hello to its end. Takes what waits in its lane's
 // outbox and writes it, one frame at a time: what queues while a frame is on its way leaves as the
-// next frame.
+// next frame. gRPC encodes and sends on the thread that gives it a frame, which for a megabyte
+// takes longer than a shard may be away: whoever kicks writes a small frame itself, and leaves a
+// large one to the transport's executor.
 //
 // Kick, Admit, Refuse and Cancel may come from any thread; the events come on gRPC's threads,
 // `on_reply` at most once, `on_end` exactly once and last.
@@ -19,7 +21,8 @@
 
 namespace jangada::server {
 
-class PeerStream final : public grpc::ClientBidiReactor<v1::PeerFrame, v1::PeerHelloReply> {
+class PeerStream final : public grpc::ClientBidiReactor<v1::PeerFrame, v1::PeerHelloReply>,
+                         public std::enable_shared_from_this<PeerStream> {
  public:
   struct Events {
     Callback<const v1::PeerHelloReply&> on_reply;
@@ -37,7 +40,8 @@ class PeerStream final : public grpc::ClientBidiReactor<v1::PeerFrame, v1::PeerH
   void Admit();
   /// The reply was not: the peer is told why, and the stream ends.
   void Refuse(const std::string& sentence);
-  /// Writes what waits, if no frame is on its way and the peer was admitted.
+  /// Writes what waits, now or on the executor, if no frame is on its way and the peer was
+  /// admitted.
   void Kick();
   void Cancel() { client_context_.TryCancel(); }
 
@@ -49,6 +53,7 @@ class PeerStream final : public grpc::ClientBidiReactor<v1::PeerFrame, v1::PeerH
   void OnWriteDone(bool ok) override;
   void OnDone(const grpc::Status& status) override;
 
+  void WriteWaiting();
   /// REQUIRES: writing_ was set by the caller.
   void WriteBatch(const std::vector<Outgoing>& batch);
   void WriteRefusal();
@@ -76,6 +81,7 @@ class PeerStream final : public grpc::ClientBidiReactor<v1::PeerFrame, v1::PeerH
   std::mutex mutex_;
   bool admitted_ = false;
   bool writing_ = true;  // the hello
+  bool posted_ = false;  // WriteWaiting will run
   bool ended_ = false;   // no reads come any more
   std::string refusal_;  // waits to be written
 };

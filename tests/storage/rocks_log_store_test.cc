@@ -78,33 +78,81 @@ int64_t BytesUnder(const std::filesystem::path& folder) {
   return bytes;
 }
 
-TEST(RocksLogStore, SmallWritesWaitForNoLargeOnesOfOtherGroups) {
-  TempFolder folder;
-  ManualExecutor writer, shard;
-  RocksOptions options;
-  options.path = folder.path() / "store";
-  const auto store = RocksLogStore::Open(options, writer).value();
-  std::vector<std::string> answered;
-  const auto append = [&](uint64_t group, raft::Index index, size_t bytes) {
+/// A store whose syncs a test runs one by one; groups 1 to 9 have their first entry.
+class RocksLogStoreOrder : public testing::Test {
+ protected:
+  RocksLogStoreOrder() {
+    RocksOptions options;
+    options.path = folder_.path() / "store";
+    store_ = RocksLogStore::Open(options, writer_).value();
+    for (uint64_t group = 1; group <= 9; ++group) Append(group, 1, 10);
+    RunAll();
+    answered_.clear();
+  }
+
+  void Append(uint64_t group, raft::Index index, size_t bytes) {
     GroupWrite write{GroupId(group)};
     write.entries = MakeEntries(index, index, 1, static_cast<int64_t>(index) - 1, 1, bytes);
-    store->Persist(std::move(write), shard, [&answered, group, index](const Status& status) {
+    store_->Persist(std::move(write), shard_, [this, group, index](const Status& status) {
       EXPECT_TRUE(status.ok());
-      answered.push_back(std::to_string(group) + ":" + std::to_string(index));
+      answered_.push_back(std::to_string(group) + ":" + std::to_string(index));
     });
-  };
-  const auto run = [&] {
-    while (writer.RunOnce() + shard.RunOnce() > 0) continue;
-  };
-  for (const uint64_t group : {1, 2, 3}) append(group, 1, 10);
-  run();
-  answered.clear();
-  append(1, 2, 6 << 20);
-  append(2, 2, 5 << 20);
-  append(1, 3, 10);  // small, but behind a large one of its own group
-  append(3, 2, 10);
-  run();
-  EXPECT_EQ(answered, (std::vector<std::string>{"3:2", "2:2", "1:2", "1:3"}));
+  }
+  /// What one round of the writer answers.
+  std::vector<std::string> RunRound() {
+    writer_.RunOnce();
+    shard_.RunOnce();
+    return std::exchange(answered_, {});
+  }
+  std::vector<std::string> RunAll() {
+    while (writer_.RunOnce() + shard_.RunOnce() > 0) continue;
+    return std::exchange(answered_, {});
+  }
+
+  using Answers = std::vector<std::string>;
+  TempFolder folder_;
+  ManualExecutor writer_, shard_;
+  std::unique_ptr<RocksLogStore> store_;
+  Answers answered_;
+};
+
+TEST_F(RocksLogStoreOrder, SmallWritesWaitForNoLargeOnesOfOtherGroups) {
+  Append(1, 2, 6 << 20);
+  Append(2, 2, 5 << 20);
+  Append(1, 3, 10);  // small, but behind a large one of its own group
+  Append(3, 2, 10);
+  EXPECT_EQ(RunAll(), (Answers{"3:2", "2:2", "1:2", "1:3"}));
+}
+
+TEST_F(RocksLogStoreOrder, ASmallWriteWaitsForOneSyncHoweverMuchCameBeforeIt) {
+  for (uint64_t group = 1; group <= 4; ++group) Append(group, 2, 3 << 19);
+  EXPECT_EQ(RunRound(), (Answers{"1:2"}));
+  Append(6, 2, 10);
+  Append(7, 2, 10);
+  EXPECT_EQ(RunRound(), (Answers{"6:2", "7:2"}));
+  EXPECT_EQ(RunAll(), (Answers{"2:2", "3:2", "4:2"}));
+}
+
+TEST_F(RocksLogStoreOrder, ALargeWriteIsNotPassedOverForEver) {
+  Append(1, 2, 5 << 20);
+  Append(1, 3, 10);
+  int passed_over = 0;
+  raft::Index next = 2;
+  for (Answers round; round.empty() || round.front() != "1:2"; ++passed_over, ++next) {
+    ASSERT_LT(passed_over, 10);
+    Append(2, next, 10);  // there is always something smaller
+    round = RunRound();
+  }
+  EXPECT_GT(passed_over, 1);
+  EXPECT_EQ(RunRound().front(), "1:3");
+}
+
+TEST_F(RocksLogStoreOrder, AFullSyncTakesNothingOfAGroupWhoseEarlierWriteMustWait) {
+  Append(1, 2, 3 << 19);
+  Append(2, 2, 3 << 19);
+  Append(2, 3, 10);
+  EXPECT_EQ(RunRound(), (Answers{"1:2"}));
+  EXPECT_EQ(RunRound(), (Answers{"2:2", "2:3"}));
 }
 
 TEST(RocksLogStore, TheRoomOfATrimmedLogReturnsThoughNothingIsWrittenAnyMore) {

@@ -1,6 +1,7 @@
-"""What clients that behave badly cost three nodes and everybody else: one that stops reading, producers with 64 MiB
-unacknowledged, 1,000 idle connections, 100 slow consumers. For each the most memory that a node took, and the latency
-of a client that sends 200 records a second meanwhile."""
+"""What clients that behave badly cost three nodes and everybody else: one that stops reading, producers that stop with
+64 MiB unacknowledged and such that go on, 1,000 idle connections, 100 slow consumers. For each the most memory that a node took, and the latency
+of a client that sends 200 records a second meanwhile. The clients that are the burden yield the processor to the nodes
+and to that client, as if they had a machine of their own."""
 
 import argparse
 import contextlib
@@ -18,8 +19,9 @@ from harness import say
 
 SETTLE_SECONDS = 2
 BURDENS = ["nothing", "a_consumer_that_stops_reading", "a_thousand_idle_connections", "a_hundred_slow_consumers",
-           "producers_with_64_mib_unacknowledged"]
+           "a_producer_that_reads_no_acknowledgements", "producers_with_64_mib_unacknowledged"]
 READ_BYTES = 64 << 10  # that a slow consumer takes each second
+NICE = 10
 
 
 class Memory:
@@ -52,7 +54,8 @@ class Burdens:
         self.cluster = cluster
 
     def start(self, *words):
-        return subprocess.Popen([harness.BIN / "jangada", "-b", self.cluster.addresses(), *words], stdout=subprocess.PIPE)
+        return subprocess.Popen(["nice", "-n", str(NICE), harness.BIN / "jangada", "-b", self.cluster.addresses(), *words],
+                                stdout=subprocess.PIPE)
 
     @contextlib.contextmanager
     def nothing(self):
@@ -71,16 +74,25 @@ class Burdens:
 
     @contextlib.contextmanager
     def producers_with_64_mib_unacknowledged(self):
-        """Two, as one buffers 32 MiB; in batches so large that all of it is under way and not in their queues."""
+        """As fast as they can. Two, as one buffers 32 MiB; in batches so large that all of it is under way and not in
+        their queues."""
         producers = self.start("bench", "produce", "load", "--producers", "2", "--in-flight", "32768", "--batch-bytes",
                                "1000000", "--linger", "100ms", "--duration", "1h", "--timeout", "1m")
         try:
-            yield
+            yield producers
             if producers.poll() is not None:
                 raise RuntimeError("the producers ended early")
         finally:
             producers.kill()
             producers.communicate()
+
+    @contextlib.contextmanager
+    def a_producer_that_reads_no_acknowledgements(self):
+        """Nor sends more: with all that was under way it stands still."""
+        with self.producers_with_64_mib_unacknowledged() as producers:
+            time.sleep(3)
+            producers.send_signal(signal.SIGSTOP)
+            yield
 
     @contextlib.contextmanager
     def a_thousand_idle_connections(self):
@@ -120,12 +132,14 @@ class Burdens:
 def measure(cluster, name, burden, seconds):
     with Memory([cluster.pid(node) for node in range(1, cluster.nodes + 1)]) as memory, burden():
         time.sleep(SETTLE_SECONDS)
+        began, before = time.monotonic(), cluster.metric("jangada_appended_bytes_total")
         report = json.loads(cluster.run(
             "bench", "produce", "probe", "--rate", "200", "--linger", "0", "--duration", f"{seconds}s",
             "-o", "json", timeout=seconds + 60))
+        rate = (cluster.metric("jangada_appended_bytes_total") - before) / (time.monotonic() - began)
     latency = report["latency_us"]
     say(f"{name.replace('_', ' '):40}" + "".join(f"{latency[p] / 1000:9.1f}" for p in ("p50", "p99", "p99.9", "max"))
-        + "   " + "".join(f"{mib:7.0f}" for mib in memory.most))
+        + f"{rate / 1e6:9.1f}" + "   " + "".join(f"{mib:7.0f}" for mib in memory.most))
     return report["failed"] == 0
 
 
@@ -138,7 +152,7 @@ def main():
     options = parser.parse_args()
 
     say(f"commit {harness.commit()}, three nodes, 3 replicas; 200 records a second beside each burden, {options.seconds} s")
-    say(f"{'':40}{'p50 ms':>9}{'p99 ms':>9}{'p99.9 ms':>9}{'max ms':>9}   the most MiB of each node")
+    say(f"{'':40}{'p50 ms':>9}{'p99 ms':>9}{'p99.9 ms':>9}{'max ms':>9}{'MB/s':>9}   the most MiB of each node")
     with harness.Cluster(options.dir / "cluster", offset=options.offset) as cluster:
         for topic in ("probe", "big", "load"):
             cluster.run("topic", "create", topic, "--partitions", "6", "--replicas", "3")

@@ -11,6 +11,7 @@ import subprocess
 import sys
 import threading
 import time
+import urllib.request
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 BIN = pathlib.Path(os.environ.get("JANGADA_BIN", ROOT / "build" / "release" / "bin"))
@@ -85,6 +86,15 @@ class Cluster:
 
     def addresses(self):
         return ",".join(self.address(node) for node in range(1, self.nodes + 1))
+
+    def metric(self, name):
+        """The sum over all nodes and labels of what they count under `name`."""
+        total = 0.0
+        for node in range(1, self.nodes + 1):
+            with urllib.request.urlopen(f"http://127.0.0.1:{8091 + node + self.offset}/metrics", timeout=10) as page:
+                total += sum(float(line.rpartition(" ")[2]) for line in page.read().decode().splitlines()
+                             if re.match(rf"{name}[ {{]", line))
+        return total
 
     def pid(self, node):
         return int((self.folder / f"node-{node}" / "pid").read_text().split()[0])

@@ -2,6 +2,7 @@
 
 #include <gtest/gtest.h>
 
+#include <string>
 #include <thread>
 #include <vector>
 
@@ -38,6 +39,53 @@ TEST(OutboxTest, TakesAboutAFrameButAtLeastOneMessage) {
   EXPECT_EQ(outbox.Take(45'000).size(), 4u);
   EXPECT_EQ(outbox.Take(1 << 20).size(), 5u);
   EXPECT_TRUE(outbox.Take(1 << 20).empty());
+}
+
+Outgoing Of(uint64_t group, raft::Index index, size_t bytes) {
+  return {GroupId(group), MessageTo(2, 1, AppendOf(index, bytes))};
+}
+
+/// "group:index" of each.
+std::vector<std::string> Names(const std::vector<Outgoing>& items) {
+  std::vector<std::string> names;
+  for (const Outgoing& item : items) {
+    names.push_back(std::to_string(item.group.value()) + ":" + std::to_string(IndexOf(item)));
+  }
+  return names;
+}
+
+using NamesOf = std::vector<std::string>;
+
+TEST(OutboxTest, AGroupOfWhichLittleWaitsGoesBeforeTheMegabytesOfOthers) {
+  Outbox outbox(64 << 20);
+  for (raft::Index i = 1; i <= 4; ++i) outbox.Push(Of(1, i, 1 << 20));
+  outbox.Push(Of(2, 1, 100));
+  EXPECT_EQ(Names(outbox.Take(256 << 10)), (NamesOf{"2:1", "1:1"}));
+  outbox.Push(Of(3, 1, 100));
+  EXPECT_EQ(Names(outbox.Take(256 << 10)), (NamesOf{"3:1", "1:2"}));
+}
+
+TEST(OutboxTest, HeavyGroupsTakeTurns) {
+  Outbox outbox(64 << 20);
+  for (const uint64_t group : {1, 2}) {
+    for (raft::Index i = 1; i <= 2; ++i) outbox.Push(Of(group, i, 1 << 20));
+  }
+  EXPECT_EQ(Names(outbox.Take(8 << 20)), (NamesOf{"1:1", "2:1", "1:2", "2:2"}));
+}
+
+TEST(OutboxTest, AGroupThatGrowsHeavyKeepsItsOrder) {
+  Outbox outbox(64 << 20);
+  outbox.Push(Of(1, 1, 100));
+  outbox.Push(Of(2, 1, 100));
+  outbox.Push(Of(1, 2, 1 << 20));
+  EXPECT_EQ(Names(outbox.Take(8 << 20)), (NamesOf{"2:1", "1:1", "1:2"}));
+}
+
+TEST(OutboxTest, LightGroupsKeepNoHeavyOneWaitingForEver) {
+  Outbox outbox(64 << 20);
+  outbox.Push(Of(1, 1, 1 << 20));
+  for (uint64_t group = 2; group <= 20; ++group) outbox.Push(Of(group, 1, 10'000));
+  EXPECT_EQ(Names(outbox.Take(50'000)).back(), "1:1");
 }
 
 TEST(OutboxTest, HoldsNoMoreThanItsBound) {
