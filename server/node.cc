@@ -156,6 +156,9 @@ Status Node::Impl::OpenDoors() {
   GrpcServerOptions grpc_options;
   grpc_options.max_message_bytes = static_cast<size_t>(config.limits.max_request_bytes);
   grpc_options.config = OptionsOf(config);
+  grpc_options.answer_to_others += "; Kafka clients go to " + config.kafka.listen.ToString() +
+                                   ", browsers and probes to http://" +
+                                   config.http.listen.ToString();
   grpc = std::make_unique<GrpcServer>(rooms->broker(), grpc_options);
   TRY(grpc->Start(config.grpc.listen.ToString()));
 

@@ -105,9 +105,6 @@ class Run {
   }
 
   int Execute(const Command& command) {
-    if (globals_.output == "json" && command.json.empty()) {
-      return Fail(Mistake("'" + command.name + "' has no JSON to print; leave -o json out"), "");
-    }
     Connection connection{.bootstrap = {"127.0.0.1:7092"}};
     if (!command.local) {
       auto chosen = ChooseConnection({globals_.bootstrap, globals_.profile}, FromEnvironment);
@@ -215,8 +212,12 @@ Command CompletionRow() {
                          .required = true,
                          .one_of = {"bash"}}},
           .examples = {{"For this shell", "source <(jangada completion bash)"}},
+          .json = R"({"shell": "string", "script": "string"})",
           .local = true,
-          .run = [shell](const Context& context) { return context.output.Print(BashScript()); }};
+          .run = [shell](const Context& context) {
+            return context.output.Print(context.output.json ? json::Completion(*shell, BashScript())
+                                                            : BashScript());
+          }};
 }
 
 }  // namespace

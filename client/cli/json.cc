@@ -342,6 +342,10 @@ std::string Bench(const BenchReport& report) {
                    {"client_cpu_seconds", report.client_cpu_seconds}});
 }
 
+std::string Completion(const std::string& shell, const std::string& script) {
+  return Document({{"shell", shell}, {"script", script}});
+}
+
 std::string ProfileList(const Profiles& profiles) {
   Json list = Json::array();
   for (const auto& [name, profile] : profiles.by_name) {

@@ -72,6 +72,8 @@ std::string Ready(bool ready, const std::vector<std::string>& missing, double wa
 
 std::string Bench(const BenchReport& report);
 
+std::string Completion(const std::string& shell, const std::string& script);
+
 std::string ProfileList(const Profiles& profiles);
 std::string ProfileInUse(const Connection& connection, int64_t timeout_ms);
 

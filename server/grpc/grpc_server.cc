@@ -3,15 +3,12 @@
 #include <grpcpp/ext/proto_server_reflection_plugin.h>
 #include <grpcpp/grpcpp.h>
 #include <grpcpp/health_check_service_interface.h>
-#include <netdb.h>
 #include <spdlog/spdlog.h>
-#include <sys/socket.h>
-#include <unistd.h>
 
 #include <algorithm>
-#include <cerrno>
+#include <charconv>
 #include <chrono>
-#include <cstring>
+#include <optional>
 #include <thread>
 
 #include "base/check.h"
@@ -19,47 +16,54 @@
 #include "server/grpc/door.h"
 #include "server/grpc/log_service.h"
 #include "server/grpc/timer.h"
+#include "server/listen/front_door.h"
 
 namespace jangada::server {
 namespace {
 
-/// gRPC says that it could not listen, and only its own log says why: the system is asked again.
-std::string WhyNotListening(const std::string& address) {
+struct HostAndPort {
+  std::string host;  // without the brackets of an IPv6 address
+  uint16_t port = 0;
+};
+
+std::optional<HostAndPort> Parse(const std::string& address) {
   const size_t colon = address.rfind(':');
-  if (colon == std::string::npos) return "it must be HOST:PORT";
-  const std::string host = address.substr(0, colon);
-  const std::string port = address.substr(colon + 1);
-  addrinfo hints{};
-  hints.ai_socktype = SOCK_STREAM;
-  hints.ai_flags = AI_PASSIVE;
-  addrinfo* found = nullptr;
-  if (const int code = getaddrinfo(host.c_str(), port.c_str(), &hints, &found); code != 0) {
-    return gai_strerror(code);
+  if (colon == std::string::npos) return std::nullopt;
+  HostAndPort parsed{.host = address.substr(0, colon)};
+  if (parsed.host.starts_with('[') && parsed.host.ends_with(']')) {
+    parsed.host = parsed.host.substr(1, parsed.host.size() - 2);
   }
-  std::string why = "it could not be bound";
-  const int fd = socket(found->ai_family, found->ai_socktype, found->ai_protocol);
-  if (fd >= 0) {
-    if (bind(fd, found->ai_addr, found->ai_addrlen) != 0 || listen(fd, 1) != 0) {
-      why = errno == EADDRINUSE ? "port " + port + " is in use by another process"
-                                : std::strerror(errno);
-    }
-    close(fd);
-  }
-  freeaddrinfo(found);
-  return why;
+  const char* const last = address.data() + address.size();
+  const auto port = std::from_chars(address.data() + colon + 1, last, parsed.port);
+  if (port.ec != std::errc() || port.ptr != last) return std::nullopt;
+  return parsed;
+}
+
+Status OpenAt(const std::string& address, FrontDoor* door) {
+  const auto parsed = Parse(address);
+  Status opened = Error{ErrorCode::kUnavailable, "it must be HOST:PORT"};
+  if (parsed) opened = door->Open(parsed->host, parsed->port);
+  if (opened.ok()) return {};
+  return Error{ErrorCode::kUnavailable,
+               "Cannot listen for gRPC clients at " + address + ": " + opened.error().message +
+                   "; stop the other process or configure another address."};
 }
 
 }  // namespace
 
 struct GrpcServer::Impl {
   Impl(Broker& broker, const GrpcServerOptions& options)
-      : door(broker, options), log_service(door), admin_service(door) {}
+      : door(broker, options),
+        log_service(door),
+        admin_service(door),
+        front({.name = "grpc", .answer = options.answer_to_others}) {}
 
   grpc_door::Door door;
   grpc_door::LogService log_service;
   grpc_door::AdminService admin_service;
+  FrontDoor front;
+  std::unique_ptr<grpc::experimental::ExternalConnectionAcceptor> acceptor;
   std::unique_ptr<grpc::Server> server;
-  int port = 0;
   std::thread stopper;  // gRPC's shutdown blocks
 };
 
@@ -70,6 +74,7 @@ GrpcServer::~GrpcServer() { Shutdown(0); }
 
 Status GrpcServer::Start(const std::string& address) {
   CHECK(impl_->server == nullptr);
+  TRY(OpenAt(address, &impl_->front));
   grpc::EnableDefaultHealthCheckService(true);
   grpc::reflection::InitProtoReflectionServerBuilderPlugin();
   constexpr int kKeepaliveMs = 20'000;
@@ -81,24 +86,26 @@ Status GrpcServer::Start(const std::string& address) {
   // own.
   builder.SetMaxSendMessageSize(
       std::max(max_message_bytes, static_cast<int>(kMaxGrpcMessageBytes)));
-  // Without this a second server on a busy port starts and takes every other connection.
-  builder.AddChannelArgument(GRPC_ARG_ALLOW_REUSEPORT, 0);
   builder.AddChannelArgument(GRPC_ARG_KEEPALIVE_TIME_MS, kKeepaliveMs);
   builder.AddChannelArgument(GRPC_ARG_HTTP2_MIN_RECV_PING_INTERVAL_WITHOUT_DATA_MS,
                              kMinClientPingMs);
   builder.AddChannelArgument(GRPC_ARG_KEEPALIVE_PERMIT_WITHOUT_CALLS, 1);
-  builder.AddListeningPort(address, grpc::InsecureServerCredentials(), &impl_->port);
+  using External = grpc::ServerBuilder::experimental_type::ExternalConnectionType;
+  impl_->acceptor = builder.experimental().AddExternalConnectionAcceptor(
+      External::FROM_FD, grpc::InsecureServerCredentials());
   builder.RegisterService(&impl_->log_service);
   builder.RegisterService(&impl_->admin_service);
   impl_->server = builder.BuildAndStart();
-  if (impl_->server == nullptr || impl_->port == 0) {
-    impl_->server.reset();
-    return Error{ErrorCode::kUnavailable,
-                 "Cannot listen for gRPC clients at " + address + ": " + WhyNotListening(address) +
-                     "; stop the other process or configure another address."};
+  if (impl_->server == nullptr) {
+    return Error{ErrorCode::kInternal, "gRPC could not start a server for its clients"};
   }
+  impl_->front.Start([impl = impl_.get()](int fd) {
+    grpc::experimental::ExternalConnectionAcceptor::NewConnectionParameters connection;
+    connection.fd = fd;
+    impl->acceptor->HandleNewConnection(&connection);
+  });
   SetServing(false);
-  spdlog::info("listening for grpc clients address={} port={}", address, impl_->port);
+  spdlog::info("listening for grpc clients address={} port={}", address, port());
   return {};
 }
 
@@ -120,12 +127,13 @@ DoorStats GrpcServer::stats() const {
 
 uint16_t GrpcServer::port() const {
   CHECK(impl_->server != nullptr);
-  return static_cast<uint16_t>(impl_->port);
+  return impl_->front.port();
 }
 
 void GrpcServer::BeginShutdown(int64_t grace_us) {
   if (impl_->server == nullptr || impl_->stopper.joinable()) return;
   impl_->stopper = std::thread([impl = impl_.get(), deadline = grpc_door::AfterNow(grace_us)] {
+    impl->front.Stop();
     impl->door.stopping.Cancel();
     impl->server->Shutdown(grpc_door::ToGrpc(deadline));
     impl->server->Wait();
@@ -136,7 +144,7 @@ void GrpcServer::AwaitShutdown() {
   if (!impl_->stopper.joinable()) return;
   impl_->stopper.join();
   impl_->server.reset();
-  spdlog::info("stopped listening for grpc clients port={}", impl_->port);
+  spdlog::info("stopped listening for grpc clients port={}", impl_->front.port());
 }
 
 }  // namespace jangada::server

@@ -32,6 +32,10 @@ struct GrpcServerOptions {
   size_t max_produce_bytes_in_flight = kMaxProduceBytesInFlight;  // of the node
   size_t max_stream_bytes_in_flight = kMaxStreamBytesInFlight;    // of one ProduceStream
   std::vector<NodeOption> config;  // in the order in which they are described
+  /// One sentence for whoever connects and speaks something else than gRPC.
+  std::string answer_to_others =
+      "this is the gRPC port of a Jangada node, without TLS: gRPC clients and the jangada command "
+      "line go here";
 };
 
 class GrpcServer {

@@ -12,7 +12,7 @@
 #include <vector>
 
 #include "base/executor.h"
-#include "server/transport/notices.h"
+#include "server/listen/notices.h"
 #include "server/transport/transport.h"
 #include "server/transport/wire.h"
 

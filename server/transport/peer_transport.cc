@@ -11,10 +11,10 @@
 #include <vector>
 
 #include "base/check.h"
+#include "server/listen/front_door.h"
 #include "server/runtime/shard.h"
 #include "server/transport/peer_calls.h"
 #include "server/transport/peer_context.h"
-#include "server/transport/peer_door.h"
 #include "server/transport/peer_link.h"
 #include "server/transport/raft_service.h"
 
@@ -27,6 +27,18 @@ constexpr int64_t kFlushAnywayUs = 2'000;
 constexpr int kMaxStreamsOfConnection = 1024;
 
 using Links = std::map<NodeId, std::shared_ptr<PeerLink>>;
+
+FrontDoor::Options PeerPort() {
+  return {.name = "peer",
+          .answer =
+              "this port is for the other nodes of a Jangada cluster; gRPC clients go to a "
+              "node's grpc.listen, Kafka clients to its kafka.listen",
+          .waits_for_admission = true,
+          .strangers = 4 * PeerTransport::kMaxStrangersOfAddress,
+          .strangers_of_address = PeerTransport::kMaxStrangersOfAddress,
+          // A hello takes milliseconds; dialers give up after two seconds.
+          .patience_us = 5'000'000};
+}
 
 }  // namespace
 
@@ -95,7 +107,7 @@ struct PeerTransport::Impl {
 
   Shard executor{"peers"};
   PeerContext context;
-  PeerDoor door;
+  FrontDoor door{PeerPort()};
   RaftService service;
   PeerCalls calls{context};
   std::unique_ptr<grpc::experimental::ExternalConnectionAcceptor> acceptor;
@@ -120,7 +132,11 @@ PeerTransport::~PeerTransport() { Shutdown(); }
 
 Status PeerTransport::Start(const Endpoint& listen) {
   CHECK(impl_->server == nullptr);
-  TRY(impl_->door.Open(listen));
+  if (const Status opened = impl_->door.Open(listen.host, listen.port); !opened.ok()) {
+    return Error{opened.error().code,
+                 "cannot listen for peers on " + listen.ToString() + " (" + opened.error().message +
+                     "); stop the process that holds the port, or set another one"};
+  }
   grpc::ServerBuilder builder;
   for (const auto& [name, value] : CommonChannelArguments())
     builder.AddChannelArgument(name, value);

@@ -18,6 +18,9 @@ namespace jangada::server {
 
 class PeerTransport final : public PeerNetwork {
  public:
+  /// Connections of one address that have not said hello; of all four times as many.
+  static constexpr size_t kMaxStrangersOfAddress = 64;
+
   /// `sink` outlives the transport.
   PeerTransport(const PeerIdentity& identity, PeerSink& sink);
   ~PeerTransport() override;  // Shutdown(), if that was not called
@@ -27,7 +30,7 @@ class PeerTransport final : public PeerNetwork {
   Status Start(const Endpoint& listen);
   /// The port that it listens on. REQUIRES: started.
   uint16_t port() const;
-  /// Connections to it that have not said who they are (peer_door.h).
+  /// Connections to it that have not said who they are (front_door.h).
   size_t strangers() const;
 
   /// Ends all streams and calls; when it returns, the sink and every `done` have been called for

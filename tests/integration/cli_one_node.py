@@ -345,6 +345,10 @@ class OneNodeTest(CliTest):
                              env=dict(self.cli.environment, JANGADA_BOOTSTRAP=self.cluster.address(1)))
         return ran.stdout.split()
 
+    def test_the_script_comes_as_json_too(self):
+        script, document = self.both("completion", "bash")
+        self.assertEqual(document, {"shell": "bash", "script": script})
+
     def test_bash_completes_commands_options_words_and_names(self):
         name = self.topic()
         self.assertEqual(self.complete('jangada par'), ["partition"])

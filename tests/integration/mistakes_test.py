@@ -155,13 +155,18 @@ class MistakesTest(CliTest):
             self.assertLess(resident_mib(self.cluster.pid(node)), mib + 100, f"node {node}; noise {seed}")
 
     def test_http_on_every_port_that_is_not_for_it(self):
-        for door in ("gRPC", "peer", "kafka"):
+        sentences = {"gRPC": f"Kafka clients go to 127.0.0.1:{self.port('kafka', 1)}, browsers and probes to "
+                             f"http://127.0.0.1:{self.port('HTTP', 1)}",
+                     "peer": "this port is for the other nodes of a Jangada cluster; gRPC clients go to",
+                     "kafka": ""}  # closed, and a line in the log
+        for door, sentence in sentences.items():
             with socket.create_connection(("127.0.0.1", self.port(door, 1)), timeout=10) as stranger:
                 stranger.sendall(b"GET / HTTP/1.1\r\nHost: x\r\n\r\n")
                 answer = b""
                 while piece := stranger.recv(4096):  # it is closed
                     answer += piece
-                self.assertFalse(answer.startswith(b"HTTP/1"), door)
+                self.assertEqual(answer.startswith(b"HTTP/1.1 400 "), sentence != "", door)
+                self.assertIn(sentence, answer.decode())
         log = (self.cluster.folder / "node-1" / "log").read_text()
         self.assertIn("it looks like HTTP; this port speaks Kafka's protocol", log)
 

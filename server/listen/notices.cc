@@ -1,4 +1,4 @@
-#include "server/transport/notices.h"
+#include "server/listen/notices.h"
 
 #include <algorithm>
 #include <utility>
