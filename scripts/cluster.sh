@@ -99,6 +99,7 @@ spawn_node() {
     --set "grpc.listen=127.0.0.1:$((7091 + i + offset))"
     --set "peer.listen=127.0.0.1:$((6091 + i + offset))"
     --set "http.listen=127.0.0.1:$((8091 + i + offset))"
+    --set groups.initial_rebalance_delay_ms=500
   )
   for setting in ${settings[@]+"${settings[@]}"}; do arguments+=(--set "$setting"); done
   setsid "$bin/jangada-server" "${arguments[@]}" </dev/null >>"$home/log" 2>&1 &

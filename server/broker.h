@@ -136,6 +136,8 @@ struct EpochEnd {
 
 struct CreateTopic {
   std::string name;
+  /// Of kind kGroups there is one, kGroupsTopic, which the broker makes itself.
+  TopicKind kind = TopicKind::kRecords;
   int32_t partitions = 1;
   int32_t replication_factor = 1;
   /// Optional manual placement, one list a partition; partitions and replication_factor are then
@@ -151,9 +153,14 @@ struct ProducerIdentity {
   int16_t epoch = 0;
 };
 
+class GroupBroker;
+
 class Broker {
  public:
   virtual ~Broker() = default;
+
+  /// Consumer groups (group_broker.h).
+  virtual GroupBroker& groups() = 0;
 
   // ---- partitions (only the leader answers) ----
   virtual void Produce(ProduceRequest request, Callback<Result<ProduceResult>> done) = 0;

@@ -238,6 +238,10 @@ void CheckTimes(const Config& config, Problems& problems) {
                        std::to_string(raft.heartbeat_ms) +
                        "), or one lost heartbeat is an election.");
   }
+  if (config.groups.max_session_timeout_ms < config.groups.min_session_timeout_ms) {
+    problems.push_back("groups.max_session_timeout_ms: is below groups.min_session_timeout_ms (" +
+                       std::to_string(config.groups.min_session_timeout_ms) + ").");
+  }
   if (raft.disk_stall_ms < raft.heartbeat_ms) {
     problems.push_back("raft.disk_stall_ms: must be at least raft.heartbeat_ms (" +
                        std::to_string(raft.heartbeat_ms) + ").");

@@ -49,6 +49,15 @@ struct Config {
     int64_t max_connections_per_address = 10'000;
   } kafka{{{"127.0.0.1", 9092}, {}}};
 
+  struct Groups {
+    int64_t partitions = 16;
+    int64_t initial_rebalance_delay_ms = 3'000;
+    int64_t min_session_timeout_ms = 6'000;
+    int64_t max_session_timeout_ms = 1'800'000;
+    int64_t max_members = 1'000;
+    int64_t offsets_retention_minutes = 10'080;
+  } groups;
+
   int64_t shards = 0;
 
   struct Raft {

@@ -240,6 +240,29 @@ std::vector<Option> KafkaRows() {
   };
 }
 
+std::vector<Option> GroupsRows() {
+  return {
+      {"groups.partitions", "number",
+       "Partitions of the topic that keeps consumer groups and their offsets; read once, when the "
+       "first group makes the topic.",
+       FIELD(groups.partitions), 1, 1'000},
+      {"groups.initial_rebalance_delay_ms", "ms",
+       "An empty group waits so long for more members after its first, and again while more come.",
+       FIELD(groups.initial_rebalance_delay_ms), 0, kHourMs},
+      {"groups.min_session_timeout_ms", "ms",
+       "The shortest session that a member may ask for: without a sign of life it is then put out "
+       "of its group.",
+       FIELD(groups.min_session_timeout_ms), 1, kHourMs},
+      {"groups.max_session_timeout_ms", "ms", "The longest.", FIELD(groups.max_session_timeout_ms),
+       1, 24 * kHourMs},
+      {"groups.max_members", "number", "Members of one group, at most.", FIELD(groups.max_members),
+       1, 100'000},
+      {"groups.offsets_retention_minutes", "minutes",
+       "A group without members is forgotten so long after it was last used, with its offsets.",
+       FIELD(groups.offsets_retention_minutes), 1, 52'560'000},
+  };
+}
+
 std::vector<Option> RaftRows() {
   return {
       {"raft.heartbeat_ms", "ms", "How often a leader speaks to its followers when idle.",
@@ -303,7 +326,8 @@ std::vector<Option> WatchRows() {
 const std::vector<Option>& OptionTable() {
   static const std::vector<Option> table = [] {
     std::vector<Option> rows;
-    for (auto* section : {NodeRows, ListenerRows, KafkaRows, RaftRows, StorageRows, WatchRows}) {
+    for (auto* section :
+         {NodeRows, ListenerRows, KafkaRows, GroupsRows, RaftRows, StorageRows, WatchRows}) {
       for (Option& row : section()) rows.push_back(std::move(row));
     }
     return rows;

@@ -36,6 +36,11 @@ Error NotHere(const TopicPartition& where) {
                                      where.topic + "\"; ask its leader"};
 }
 
+Error NotForClients(const TopicPartition& where) {
+  return {ErrorCode::kPermissionDenied,
+          "topic \"" + where.topic + "\" is the cluster's own: it has no records to read or write"};
+}
+
 Error NoLeader(const TopicPartition& where) {
   return {ErrorCode::kUnavailable, "nobody leads partition " + std::to_string(where.partition) +
                                        " of topic \"" + where.topic + "\" just now; try again"};
@@ -49,9 +54,17 @@ bool SameNodes(std::vector<NodeId> a, std::vector<NodeId> b) {
 
 }  // namespace
 
-LocalBroker::LocalBroker(NodeId self, ReplicaRouter& replicas, const LeaderTable& leaders,
-                         const ImageHolder& image, Transport& transport)
-    : self_(self), replicas_(replicas), leaders_(leaders), image_(image), transport_(transport) {}
+LocalBroker::LocalBroker(const Context& context)
+    : self_(context.config.self()),
+      replicas_(context.replicas),
+      leaders_(context.leaders),
+      image_(context.image),
+      transport_(context.transport),
+      groups_({.broker = *this,
+               .replicas = context.replicas,
+               .leaders = context.leaders,
+               .image = context.image,
+               .partitions = static_cast<int32_t>(context.config.groups.partitions)}) {}
 
 void LocalBroker::SetController(Controller* controller) { controller_ = controller; }
 
@@ -86,9 +99,9 @@ void LocalBroker::OnPartition(const TopicPartition& where, Callback<Result<T>> d
   ShardHost& host = replicas_.HostOf(*group);
   host.shard().Post(
       [&host, group = *group, where, done = std::move(done), call = std::move(call)]() mutable {
-        Partition* partition = host.Find(group);
+        Partition* partition = host.FindPartition(group);
         if (partition == nullptr) {
-          done(NotHere(where));
+          done(host.FindCoordinator(group) == nullptr ? NotHere(where) : NotForClients(where));
           return;
         }
         call(*partition, host.shard(), std::move(done));
@@ -147,22 +160,22 @@ void LocalBroker::DescribePartition(TopicPartition where, Callback<Result<Partit
     outside.leader = hint->leader;
     outside.leader_epoch = hint->term;
   }
-  replicas_.With(
-      *group, [outside = std::move(outside), done = std::move(done)](Partition* partition) mutable {
-        if (partition == nullptr) {
-          done(std::move(outside));
-          return;
-        }
-        PartitionView view = partition->View();
-        view.desired_replicas = std::move(outside.desired_replicas);
-        if (!view.leader) view.leader = outside.leader;
-        std::vector<NodeId> voters;
-        for (const ReplicaView& replica : view.replicas) {
-          if (replica.voter) voters.push_back(replica.node);
-        }
-        view.reassigning = view.from_leader && !SameNodes(voters, view.desired_replicas);
-        done(std::move(view));
-      });
+  replicas_.With(*group,
+                 [outside = std::move(outside), done = std::move(done)](Hosted* partition) mutable {
+                   if (partition == nullptr) {
+                     done(std::move(outside));
+                     return;
+                   }
+                   PartitionView view = partition->View();
+                   view.desired_replicas = std::move(outside.desired_replicas);
+                   if (!view.leader) view.leader = outside.leader;
+                   std::vector<NodeId> voters;
+                   for (const ReplicaView& replica : view.replicas) {
+                     if (replica.voter) voters.push_back(replica.node);
+                   }
+                   view.reassigning = view.from_leader && !SameNodes(voters, view.desired_replicas);
+                   done(std::move(view));
+                 });
 }
 
 void LocalBroker::TransferLeadership(TopicPartition where, NodeId to, Callback<Status> done) {

@@ -12,6 +12,7 @@
 #include "server/controller/controller.h"
 #include "server/image_holder.h"
 #include "server/leader_table.h"
+#include "server/local_groups.h"
 #include "server/replica_router.h"
 #include "server/transport/transport.h"
 
@@ -20,8 +21,14 @@ namespace jangada::server {
 class LocalBroker final : public Broker {
  public:
   /// All outlive the broker.
-  LocalBroker(NodeId self, ReplicaRouter& replicas, const LeaderTable& leaders,
-              const ImageHolder& image, Transport& transport);
+  struct Context {
+    const Config& config;
+    ReplicaRouter& replicas;
+    const LeaderTable& leaders;
+    const ImageHolder& image;
+    Transport& transport;
+  };
+  explicit LocalBroker(const Context& context);
 
   /// From then on cluster calls are served; nullptr: no longer.
   void SetController(Controller* controller);
@@ -36,6 +43,7 @@ class LocalBroker final : public Broker {
   void DeleteRecords(TopicPartition where, int64_t offset, Callback<Result<int64_t>> done) override;
   void TransferLeadership(TopicPartition where, NodeId to, Callback<Status> done) override;
 
+  GroupBroker& groups() override { return groups_; }
   ClusterImagePtr image() const override { return image_.Get(); }
   NodeId self() const override { return self_; }
   void FindEpochEnd(TopicPartition where, int32_t epoch, Callback<Result<EpochEnd>> done) override;
@@ -81,6 +89,7 @@ class LocalBroker final : public Broker {
   const ImageHolder& image_;
   Transport& transport_;
   std::atomic<Controller*> controller_{nullptr};
+  LocalGroups groups_;
 
   mutable std::mutex nodes_mutex_;
   std::map<NodeId, NodeView> nodes_;  // guarded by nodes_mutex_

@@ -34,10 +34,16 @@ void NodeRooms::Furnish(const Surroundings& surroundings, std::vector<storage::G
                                                                      .store = *store_,
                                                                      .transport = *network_,
                                                                      .observer = *this,
+                                                                     .image = image_,
+                                                                     .seed = seed_,
                                                                      .shards = surroundings.shards,
                                                                      .base = surroundings.base},
                                               std::move(loaded));
-  broker_ = std::make_unique<LocalBroker>(config_.self(), *replicas_, leaders_, image_, *network_);
+  broker_ = std::make_unique<LocalBroker>(LocalBroker::Context{.config = config_,
+                                                               .replicas = *replicas_,
+                                                               .leaders = leaders_,
+                                                               .image = image_,
+                                                               .transport = *network_});
   teller_ = std::make_unique<StatusTeller>(StatusTeller::Context{.self = config_.self(),
                                                                  .executor = controller_shard(),
                                                                  .transport = *network_,

@@ -6,6 +6,8 @@
 #include <atomic>
 #include <utility>
 
+#include "server/groups/coordinator.h"
+
 namespace jangada::server {
 namespace {
 
@@ -13,6 +15,11 @@ namespace {
 constexpr size_t kMaxUnfoldedBytes = size_t{1} << 30;
 
 constexpr int64_t kTickMs = 10;
+
+/// A shard of consumer groups keeps no record, so that only its checkpoints bound what is on disk.
+constexpr size_t kGroupsCheckpointBytes = 8 << 20;
+/// Then a commit's fate is unknown to its client, which tries again.
+constexpr int64_t kGroupsProposalUs = 5'000'000;
 
 /// Different for each (node, group), so that election timeouts differ; the same at every start.
 uint64_t ElectionSeed(NodeId node, GroupId group) {
@@ -90,7 +97,7 @@ void ReplicaRouter::HandOver(bool try_now, Callback<size_t> done) {
 
 void ReplicaRouter::AreWhole(size_t partitions, Callback<bool> done) {
   SumOverHosts(
-      [](ShardHost& host, size_t) { return host.IsRefilling() ? 0 : host.partition_count(); }, 0,
+      [](ShardHost& host, size_t) { return host.IsRefilling() ? 0 : host.replica_count(); }, 0,
       [partitions, done = std::move(done)](size_t whole) mutable { done(whole >= partitions); });
 }
 
@@ -117,7 +124,7 @@ void ReplicaRouter::Tally(const std::vector<GroupId>& expected, Callback<Replica
   }
 }
 
-void ReplicaRouter::With(GroupId group, Callback<Partition*> call) {
+void ReplicaRouter::With(GroupId group, Callback<Hosted*> call) {
   ShardHost& host = HostOf(group);
   host.shard().Post([&host, group, call = std::move(call)]() mutable { call(host.Find(group)); });
 }
@@ -199,12 +206,9 @@ std::vector<GroupId> ReplicaRouter::LoadedPartitions() const {
 void ReplicaRouter::StartPartition(const PartitionInfo& partition,
                                    std::shared_ptr<const TopicInfo> topic, bool bootstrap) {
   const GroupId group = partition.group;
-  PartitionOptions options = context_.base;
-  options.where = {.topic = topic->name, .partition = partition.partition};
-  options.replica = OptionsOf(group);
-  options.replica.preferred =
+  ReplicaOptions replica = OptionsOf(group);
+  replica.preferred =
       !partition.replicas.empty() && partition.replicas.front() == context_.config.self();
-  options.config = ConfigOf(*topic);
   storage::GroupState state = TakeLoaded(group);
   // The first voters are part of no entry: a damaged replica whose log begins anew must be told
   // them again.
@@ -213,9 +217,38 @@ void ReplicaRouter::StartPartition(const PartitionInfo& partition,
     voters.voters = partition.founders;
     std::sort(voters.voters.begin(), voters.voters.end());
   }
+  const TopicPartition where{.topic = topic->name, .partition = partition.partition};
   ShardHost& host = HostOf(group);
+  if (topic->kind == TopicKind::kGroups) {
+    host.shard().Post(
+        [&host, options = CoordinatorOptionsOf(where, replica), state = std::move(state),
+         voters = std::move(voters)] { host.StartCoordinator(options, state, voters); });
+    return;
+  }
+  PartitionOptions options = context_.base;
+  options.where = where;
+  options.replica = std::move(replica);
+  options.config = ConfigOf(*topic);
   host.shard().Post([&host, options = std::move(options), state = std::move(state),
                      voters = std::move(voters)] { host.StartPartition(options, state, voters); });
+}
+
+groups::CoordinatorOptions ReplicaRouter::CoordinatorOptionsOf(const TopicPartition& where,
+                                                               ReplicaOptions replica) const {
+  const Config::Groups& config = context_.config.groups;
+  replica.checkpoint_every_bytes = std::min(replica.checkpoint_every_bytes, kGroupsCheckpointBytes);
+  replica.proposal_timeout_us = kGroupsProposalUs;
+  groups::CoordinatorOptions options;
+  options.where = where;
+  options.seed = context_.seed + replica.group.value();
+  options.replica = std::move(replica);
+  options.group = {.min_session_us = config.min_session_timeout_ms * 1000,
+                   .max_session_us = config.max_session_timeout_ms * 1000,
+                   .initial_delay_us = config.initial_rebalance_delay_ms * 1000,
+                   .max_members = static_cast<size_t>(config.max_members)};
+  options.offsets_retention_ms = config.offsets_retention_minutes * 60'000;
+  options.image = [&image = context_.image] { return image.Get(); };
+  return options;
 }
 
 void ReplicaRouter::ErasePartition(GroupId group) {
@@ -225,15 +258,15 @@ void ReplicaRouter::ErasePartition(GroupId group) {
 }
 
 void ReplicaRouter::UpdateConfig(GroupId group, std::shared_ptr<const TopicInfo> topic) {
-  With(group, [topic = std::move(topic)](Partition* partition) {
-    if (partition != nullptr) partition->UpdateConfig(ConfigOf(*topic));
+  With(group, [topic = std::move(topic)](Hosted* hosted) {
+    if (hosted != nullptr) hosted->UpdateConfig(ConfigOf(*topic));
   });
 }
 
 void ReplicaRouter::QueryStatus(GroupId group, Callback<std::optional<raft::RaftStatus>> done) {
-  With(group, [this, done = std::move(done)](Partition* partition) mutable {
+  With(group, [this, done = std::move(done)](Hosted* hosted) mutable {
     std::optional<raft::RaftStatus> status;
-    if (partition != nullptr) status = partition->replica().status();
+    if (hosted != nullptr) status = hosted->replica().status();
     controller_executor().Post([status = std::move(status), done = std::move(done)]() mutable {
       done(std::move(status));
     });
@@ -247,12 +280,12 @@ void ReplicaRouter::ProposeMembership(GroupId group, raft::MembershipTarget targ
       done(std::move(status));
     });
   };
-  With(group, [target = std::move(target), reply = std::move(reply)](Partition* partition) mutable {
-    if (partition == nullptr) {
+  With(group, [target = std::move(target), reply = std::move(reply)](Hosted* hosted) mutable {
+    if (hosted == nullptr) {
       reply(Error{ErrorCode::kNotLeader, "this node has no replica of the group"});
       return;
     }
-    partition->replica().ProposeMembership(
+    hosted->replica().ProposeMembership(
         target, [reply = std::move(reply)](const Result<Proposed>& proposed) mutable {
           reply(proposed.ok() ? Status() : Status(proposed.error()));
         });
@@ -260,11 +293,11 @@ void ReplicaRouter::ProposeMembership(GroupId group, raft::MembershipTarget targ
 }
 
 void ReplicaRouter::TransferLeadership(GroupId group, NodeId to, Callback<Status> done) {
-  With(group, [this, to, done = std::move(done)](Partition* partition) mutable {
+  With(group, [this, to, done = std::move(done)](Hosted* hosted) mutable {
     Status status =
-        partition == nullptr
+        hosted == nullptr
             ? Status(Error{ErrorCode::kNotLeader, "this node has no replica of the group"})
-            : partition->TransferLeadership(to);
+            : hosted->TransferLeadership(to);
     controller_executor().Post([status = std::move(status), done = std::move(done)]() mutable {
       done(std::move(status));
     });

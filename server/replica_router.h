@@ -11,6 +11,7 @@
 
 #include "server/config.h"
 #include "server/controller/reconciler.h"
+#include "server/image_holder.h"
 #include "server/shard_host.h"
 
 namespace jangada::server {
@@ -22,6 +23,8 @@ class ReplicaRouter final : public ReplicaHost {
     storage::LogStore& store;
     Transport& transport;
     HostObserver& observer;
+    const ImageHolder& image;
+    uint64_t seed = 0;              // of the ids of groups' members
     std::vector<Executor*> shards;  // not empty; the first is the controller's executor
     /// What a partition starts with beyond what the configuration, its topic and its place say: the
     /// simulator makes windows small with it.
@@ -51,8 +54,9 @@ class ReplicaRouter final : public ReplicaHost {
   ShardHost& controller_host() { return *hosts_.front(); }
   ShardHost& HostOf(GroupId group) { return *hosts_[group.value() % hosts_.size()]; }
 
-  /// Runs `call` on the group's shard with the partition, or with nullptr if it does not run here.
-  void With(GroupId group, Callback<Partition*> call);
+  /// Runs `call` on the group's shard with what runs for it, or with nullptr if it does not run
+  /// here.
+  void With(GroupId group, Callback<Hosted*> call);
   void Step(GroupId group, raft::Message message);
   /// In their order for each group.
   void StepAll(std::vector<GroupMessage> messages);
@@ -77,6 +81,8 @@ class ReplicaRouter final : public ReplicaHost {
   void TransferLeadership(GroupId group, NodeId to, Callback<Status> done) override;
 
  private:
+  groups::CoordinatorOptions CoordinatorOptionsOf(const TopicPartition& where,
+                                                  ReplicaOptions replica) const;
   void SumOverHosts(size_t (*ask)(ShardHost&, size_t), size_t argument, Callback<size_t> done);
   Executor& controller_executor() { return hosts_.front()->shard(); }
 

@@ -5,6 +5,8 @@
 #include <algorithm>
 #include <utility>
 
+#include "server/groups/coordinator.h"
+
 namespace jangada::server {
 
 std::optional<NodeId> Successor(const raft::RaftStatus& status) {
@@ -37,10 +39,26 @@ ReplicaContext ShardHost::context() {
 void ShardHost::StartPartition(const PartitionOptions& options, const storage::GroupState& state,
                                const raft::Membership& bootstrap) {
   const GroupId group = options.replica.group;
-  if (stopping_ || partitions_.contains(group)) return;
+  if (stopping_ || hosted_.contains(group)) return;
   auto partition = std::make_unique<Partition>(options, context(), *this);
-  Partition& started = *partition;
-  partitions_.emplace(group, std::move(partition));
+  Partition* const here = partition.get();
+  Start(group, {.hosted = std::move(partition), .partition = here}, state, bootstrap);
+}
+
+void ShardHost::StartCoordinator(const groups::CoordinatorOptions& options,
+                                 const storage::GroupState& state,
+                                 const raft::Membership& bootstrap) {
+  const GroupId group = options.replica.group;
+  if (stopping_ || hosted_.contains(group)) return;
+  auto coordinator = std::make_unique<groups::Coordinator>(options, context(), *this);
+  groups::Coordinator* const here = coordinator.get();
+  Start(group, {.hosted = std::move(coordinator), .coordinator = here}, state, bootstrap);
+}
+
+void ShardHost::Start(GroupId group, Slot slot, const storage::GroupState& state,
+                      const raft::Membership& bootstrap) {
+  Hosted& started = *slot.hosted;
+  hosted_.emplace(group, std::move(slot));
   if (const Status status = started.Start(state, bootstrap); !status.ok()) {
     OnFatal(group, status.error());
     return;
@@ -49,8 +67,8 @@ void ShardHost::StartPartition(const PartitionOptions& options, const storage::G
 }
 
 void ShardHost::ErasePartition(GroupId group) {
-  const auto found = partitions_.find(group);
-  if (found == partitions_.end()) {
+  const auto found = hosted_.find(group);
+  if (found == hosted_.end()) {
     store_.Persist({.group = group, .erase = true}, shard_, [group](const Status& status) {
       if (!status.ok())
         spdlog::error("cannot erase group={} error=\"{}\"", group.value(), status.error().message);
@@ -58,55 +76,73 @@ void ShardHost::ErasePartition(GroupId group) {
     return;
   }
   // Kept alive by the callback: what is posted to it still finds it.
-  auto partition = std::shared_ptr<Partition>(std::move(found->second));
-  partitions_.erase(found);
-  counters_of_erased_.Add(partition->counters());
-  if (partition->replica().status().refilling) OnRefill(group, RefillEvent::kDropped);
-  partition->Remove([this, group, partition](const Status& status) {
+  auto hosted = std::shared_ptr<Hosted>(std::move(found->second.hosted));
+  hosted_.erase(found);
+  counters_of_erased_.Add(hosted->counters());
+  if (hosted->replica().status().refilling) OnRefill(group, RefillEvent::kDropped);
+  hosted->Remove([this, group, hosted](const Status& status) {
     if (!status.ok()) {
       OnFatal(group, status.error());
       return;
     }
     spdlog::info("erased replica group={}", group.value());
-    shard_.Post([partition] {});  // destroyed in a later turn: its own call may be above us
+    shard_.Post([hosted] {});  // destroyed in a later turn: its own call may be above us
   });
 }
 
-Partition* ShardHost::Find(GroupId group) {
-  const auto found = partitions_.find(group);
-  return found == partitions_.end() ? nullptr : found->second.get();
+Hosted* ShardHost::Find(GroupId group) {
+  const auto found = hosted_.find(group);
+  return found == hosted_.end() ? nullptr : found->second.hosted.get();
+}
+
+Partition* ShardHost::FindPartition(GroupId group) {
+  const auto found = hosted_.find(group);
+  return found == hosted_.end() ? nullptr : found->second.partition;
+}
+
+groups::Coordinator* ShardHost::FindCoordinator(GroupId group) {
+  const auto found = hosted_.find(group);
+  return found == hosted_.end() ? nullptr : found->second.coordinator;
+}
+
+std::vector<groups::Coordinator*> ShardHost::Coordinators() {
+  std::vector<groups::Coordinator*> all;
+  for (const auto& [group, slot] : hosted_) {
+    if (slot.coordinator != nullptr) all.push_back(slot.coordinator);
+  }
+  return all;
 }
 
 void ShardHost::Step(GroupId group, raft::Message message) {
-  if (Partition* partition = Find(group)) partition->Step(std::move(message));
+  if (Hosted* hosted = Find(group)) hosted->Step(std::move(message));
 }
 
 void ShardHost::OnPeerUnreachable(NodeId peer, bool refused) {
-  for (const auto& [group, partition] : partitions_) {
+  for (const auto& [group, slot] : hosted_) {
     // A leader must know that messages were lost. A follower campaigns upon it, so it is told only
     // of a peer that is surely gone.
-    if (refused || partition->replica().IsReadyLeader()) partition->OnPeerUnreachable(peer);
+    if (refused || slot.hosted->replica().IsReadyLeader()) slot.hosted->OnPeerUnreachable(peer);
   }
 }
 
 void ShardHost::StopAll(Callback<> done) {
   stopping_ = true;
-  auto left = std::make_shared<size_t>(partitions_.size() + 1);
+  auto left = std::make_shared<size_t>(hosted_.size() + 1);
   auto finish = std::make_shared<Callback<>>(std::move(done));
   const auto one_less = [left, finish] {
     if (--*left == 0) (*finish)();
   };
-  for (const auto& [group, partition] : partitions_) partition->Stop(one_less);
+  for (const auto& [group, slot] : hosted_) slot.hosted->Stop(one_less);
   one_less();
 }
 
 HostStats ShardHost::stats(bool per_partition) const {
   HostStats stats{.counters = counters_of_erased_, .cache = cache_.stats()};
-  for (const auto& [group, partition] : partitions_) {
-    stats.Count(partition->vitals());
-    stats.counters.Add(partition->counters());
-    partition->replica().AddLagOfPeers(stats.peers);
-    if (per_partition) stats.partitions.push_back(partition->gauges());
+  for (const auto& [group, slot] : hosted_) {
+    stats.Count(slot.hosted->vitals());
+    stats.counters.Add(slot.hosted->counters());
+    slot.hosted->replica().AddLagOfPeers(stats.peers);
+    if (per_partition) stats.partitions.push_back(slot.hosted->gauges());
   }
   return stats;
 }
@@ -114,12 +150,12 @@ HostStats ShardHost::stats(bool per_partition) const {
 ReplicaTally ShardHost::Tally(const std::vector<GroupId>& expected) const {
   ReplicaTally tally{.expected = expected.size()};
   for (const GroupId group : expected) {
-    const auto found = partitions_.find(group);
-    if (found == partitions_.end()) {
+    const auto found = hosted_.find(group);
+    if (found == hosted_.end()) {
       ++tally.missing;
       continue;
     }
-    const ReplicaVitals vitals = found->second->vitals();
+    const ReplicaVitals vitals = found->second.hosted->vitals();
     if (vitals.refilling) {
       ++tally.refilling;
     } else if (!vitals.has_leader) {
@@ -132,20 +168,21 @@ ReplicaTally ShardHost::Tally(const std::vector<GroupId>& expected) const {
 }
 
 bool ShardHost::IsRefilling() const {
-  return std::any_of(partitions_.begin(), partitions_.end(),
-                     [](const auto& entry) { return entry.second->replica().status().refilling; });
+  return std::any_of(hosted_.begin(), hosted_.end(), [](const auto& entry) {
+    return entry.second.hosted->replica().status().refilling;
+  });
 }
 
 size_t ShardHost::HandOver(bool try_now) {
   size_t led = 0;
-  for (const auto& [group, partition] : partitions_) {
-    if (!partition->replica().IsReadyLeader()) continue;
-    const raft::RaftStatus status = partition->replica().status();
+  for (const auto& [group, slot] : hosted_) {
+    if (!slot.hosted->replica().IsReadyLeader()) continue;
+    const raft::RaftStatus status = slot.hosted->replica().status();
     const std::optional<NodeId> to = Successor(status);
     if (!to) continue;  // alone, or the others are gone: nobody could take over
     ++led;
     // Refused (another transfer is under way): the next round tries again.
-    if (try_now) (void)partition->TransferLeadership(*to);
+    if (try_now) (void)slot.hosted->TransferLeadership(*to);
   }
   return led;
 }
@@ -164,12 +201,12 @@ void ShardHost::OnFatal(GroupId group, const Error& error) {
 void ShardHost::BoundUnfolded() {
   if (stopping_) return;
   size_t total = 0;
-  Partition* largest = nullptr;
-  for (const auto& [group, partition] : partitions_) {
-    const size_t bytes = partition->replica().unfolded_bytes();
+  Hosted* largest = nullptr;
+  for (const auto& [group, slot] : hosted_) {
+    const size_t bytes = slot.hosted->replica().unfolded_bytes();
     total += bytes;
     if (largest == nullptr || bytes > largest->replica().unfolded_bytes())
-      largest = partition.get();
+      largest = slot.hosted.get();
   }
   if (total > options_.max_unfolded_bytes) largest->replica().TakeCheckpoint(nullptr);
   shard_.After(options_.checkpoint_check_us, [this] { BoundUnfolded(); });

@@ -1,6 +1,7 @@
-// ShardHost: the partitions that one shard owns, with what they share there: the shard's executor,
-// its cache and its pulses. Routes messages to them, bounds what a restart would have to replay,
-// and stops them together. All calls on the shard, but for the constructor.
+// ShardHost: the partitions (and the shards of consumer groups) that one shard owns, with what they
+// share there: the shard's executor, its cache and its pulses. Routes messages to them, bounds what
+// a restart would have to replay, and stops them together. All calls on the shard, but for the
+// constructor.
 #pragma once
 
 #include <map>
@@ -13,6 +14,11 @@
 #include "server/partition/partition.h"
 #include "server/partition/pulses.h"
 #include "storage/entry_cache.h"
+
+namespace jangada::server::groups {
+class Coordinator;
+struct CoordinatorOptions;
+}  // namespace jangada::server::groups
 
 namespace jangada::server {
 
@@ -53,10 +59,18 @@ class ShardHost final : public ReplicaObserver {
 
   void StartPartition(const PartitionOptions& options, const storage::GroupState& state,
                       const raft::Membership& bootstrap);
+  void StartCoordinator(const groups::CoordinatorOptions& options, const storage::GroupState& state,
+                        const raft::Membership& bootstrap);
   /// Stops the replica, if it runs, and erases the group.
   void ErasePartition(GroupId group);
   /// nullptr: it does not run here.
-  Partition* Find(GroupId group);
+  Hosted* Find(GroupId group);
+  /// nullptr: it does not run here, or is no partition.
+  Partition* FindPartition(GroupId group);
+  /// nullptr: it does not run here, or is no shard of consumer groups.
+  groups::Coordinator* FindCoordinator(GroupId group);
+  /// All that run here.
+  std::vector<groups::Coordinator*> Coordinators();
   void Step(GroupId group, raft::Message message);
   /// refused: the peer's process is gone.
   void OnPeerUnreachable(NodeId peer, bool refused);
@@ -66,7 +80,7 @@ class ShardHost final : public ReplicaObserver {
   ReplicaTally Tally(const std::vector<GroupId>& expected) const;
   /// Whether a replica here is still being refilled after damage.
   bool IsRefilling() const;
-  size_t partition_count() const { return partitions_.size(); }
+  size_t replica_count() const { return hosted_.size(); }
   /// How many groups with another live voter are led here. With `try_now` each is handed to the
   /// voter that is furthest.
   size_t HandOver(bool try_now);
@@ -76,6 +90,15 @@ class ShardHost final : public ReplicaObserver {
   void OnFatal(GroupId group, const Error& error) override;
 
  private:
+  /// What runs for a group; one of the two below `hosted`, which are the same object.
+  struct Slot {
+    std::unique_ptr<Hosted> hosted;
+    Partition* partition = nullptr;
+    groups::Coordinator* coordinator = nullptr;
+  };
+
+  void Start(GroupId group, Slot slot, const storage::GroupState& state,
+             const raft::Membership& bootstrap);
   void BoundUnfolded();
 
   // Constant after construction.
@@ -88,7 +111,7 @@ class ShardHost final : public ReplicaObserver {
   // Owned by the shard. Destroyed in this order's reverse: partitions before what they use.
   storage::EntryCache cache_;
   Pulses pulses_;
-  std::map<GroupId, std::unique_ptr<Partition>> partitions_;
+  std::map<GroupId, Slot> hosted_;
   ReplicaCounters counters_of_erased_;
   bool watching_unfolded_ = false;
   bool stopping_ = false;

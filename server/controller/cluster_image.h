@@ -62,9 +62,19 @@ struct PartitionInfo {
 /// A partition whose replicas were never changed. Only such a one may be bootstrapped.
 inline constexpr uint64_t kFirstRevision = 1;
 
+/// What the partitions of a topic are.
+enum class TopicKind : uint8_t {
+  kRecords = 0,  // logs that clients write and read
+  kGroups = 1,   // shards of the consumer groups: the cluster's own
+};
+
+/// The one topic of kind kGroups. Clients can't make it: the cluster does, at the first use.
+inline constexpr const char* kGroupsTopic = "__consumer_offsets";
+
 struct TopicInfo {
   std::string name;
   Uuid id;
+  TopicKind kind = TopicKind::kRecords;
   int32_t replication_factor = 1;
   std::vector<PartitionInfo> partitions;       // index = partition number
   std::map<std::string, std::string> configs;  // only what was set; defaults: topic_config.h

@@ -288,17 +288,21 @@ void Controller::Stop() { impl_->Stop(); }
 
 void Controller::CreateTopic(server::CreateTopic create, Callback<Result<Uuid>> done) {
   impl_->Post([create = std::move(create), done = std::move(done)](Impl& self) mutable {
+    const Uuid id = Uuid::Make(self.random);
     request::CreateTopic asked;
     asked.name = std::move(create.name);
-    asked.id = Uuid::Make(self.random);
+    asked.id = id;
     asked.partitions = create.partitions;
     asked.replication_factor = create.replication_factor;
     asked.assignment = std::move(create.assignment);
     asked.configs = std::move(create.configs);
     asked.validate_only = create.validate_only;
-    const Uuid id = asked.id;
+    request::Request request = std::move(asked);
+    if (create.kind == TopicKind::kGroups) {
+      request = request::CreateGroupsTopic{{}, id, create.partitions, create.replication_factor};
+    }
     auto shows = [&self, id] { return self.ShowsTopic(id, 1); };
-    self.SubmitAndShow(std::move(asked), create.timeout_us, std::move(shows),
+    self.SubmitAndShow(std::move(request), create.timeout_us, std::move(shows),
                        "the topic was created, but not all of its partitions have a leader yet: "
                        "see `jangada topic describe`",
                        [id, done = std::move(done)](Status status) mutable {

@@ -87,6 +87,10 @@ Result<record::Body> ControllerLeader::Plan(const request::CreateTopic& request)
                  "topic '" + request.name +
                      "' already exists; choose another name, or use the one that is there"};
   }
+  if (request.name == kGroupsTopic) {
+    return Invalid("the topic '" + request.name +
+                   "' is the cluster's own: it is made at the first use of consumer groups");
+  }
   TRY(context_.host.ValidateTopicConfigs(request.configs));
   record::CreateTopic body;
   body.name = request.name;
@@ -113,13 +117,36 @@ Result<record::Body> ControllerLeader::Plan(const request::CreateTopic& request)
   return record::Body(std::move(body));
 }
 
+Result<record::Body> ControllerLeader::Plan(const request::CreateGroupsTopic& request) const {
+  if (const TopicPtr topic = image().FindTopic(kGroupsTopic); topic && topic->id != request.id) {
+    return Error{ErrorCode::kAlreadyExists,
+                 std::string("topic '") + kGroupsTopic + "' already exists"};
+  }
+  record::CreateTopic body;
+  body.name = kGroupsTopic;
+  body.id = request.id;
+  body.kind = TopicKind::kGroups;
+  body.replication_factor = request.replication_factor;
+  TRY_ASSIGN(body.assignment, PlacePartitions(image(), FitCandidates(), request.partitions,
+                                              request.replication_factor));
+  return record::Body(std::move(body));
+}
+
 Result<record::Body> ControllerLeader::Plan(const request::DeleteTopic& request) const {
   TRY_ASSIGN(const TopicPtr topic, FindTopic(image(), request.name));
+  if (topic->kind == TopicKind::kGroups) {
+    return Invalid("the topic '" + request.name +
+                   "' holds the consumer groups and cannot be deleted; delete single groups");
+  }
   return record::Body(record::DeleteTopic{topic->name, topic->id});
 }
 
 Result<record::Body> ControllerLeader::Plan(const request::CreatePartitions& request) const {
   TRY_ASSIGN(const TopicPtr topic, FindTopic(image(), request.topic));
+  if (topic->kind == TopicKind::kGroups) {
+    return Invalid("the partitions of '" + request.topic +
+                   "' cannot become more: consumer groups would lose their place");
+  }
   const auto present = static_cast<int32_t>(topic->partitions.size());
   if (request.total <= present) {
     return Invalid("topic '" + request.topic + "' has " + std::to_string(present) +

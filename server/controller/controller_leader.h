@@ -49,6 +49,7 @@ class ControllerLeader {
   Result<record::Body> Plan(const request::RemoveNode& request) const;
   Result<record::Body> Plan(const request::RegisterNode& request) const;
   Result<record::Body> Plan(const request::SettleReplicas& request) const;
+  Result<record::Body> Plan(const request::CreateGroupsTopic& request) const;
 
   void Propose(record::Body body, Callback<Result<int64_t>> done);
   std::optional<record::Body> NextChore();

@@ -181,6 +181,7 @@ Result<int64_t> Apply(const record::CreateTopic& command, ClusterImage* image) {
   auto topic = std::make_shared<TopicInfo>();
   topic->name = command.name;
   topic->id = command.id;
+  topic->kind = command.kind;
   topic->replication_factor = command.replication_factor;
   topic->configs = command.configs;
   AppendPartitions(command.assignment, topic.get(), image);

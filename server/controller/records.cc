@@ -136,12 +136,14 @@ void Write(const CreateTopic& body, pb::Command* out) {
     ToProto(replicas, to->add_assignment());
   }
   ToProto(body.configs, to->mutable_configs());
+  to->set_kind(static_cast<uint32_t>(body.kind));
 }
 
 Body Read(const pb::CreateTopic& in, bool* good) {
   CreateTopic body;
   body.name = in.name();
   body.id = ReadUuid(in.id(), good);
+  body.kind = static_cast<TopicKind>(in.kind());
   body.replication_factor = in.replication_factor();
   for (const pb::Replicas& replicas : in.assignment()) {
     body.assignment.push_back(FromProto(replicas));
@@ -267,12 +269,14 @@ void ToProto(const TopicInfo& topic, pb::Topic* out) {
     ToProto(partition.leaving, to->mutable_leaving());
   }
   ToProto(topic.configs, out->mutable_configs());
+  out->set_kind(static_cast<uint32_t>(topic.kind));
 }
 
 TopicInfo FromProto(const pb::Topic& in, bool* good) {
   TopicInfo topic;
   topic.name = in.name();
   topic.id = ReadUuid(in.id(), good);
+  topic.kind = static_cast<TopicKind>(in.kind());
   topic.replication_factor = in.replication_factor();
   for (const pb::Partition& from : in.partitions()) {
     PartitionInfo partition;
@@ -330,6 +334,12 @@ Error Corrupt(const std::string& what) {
   return {ErrorCode::kDataCorrupt, what + " is damaged: its bytes are none that jangada writes"};
 }
 
+/// A kind of topic from the future: its partitions would be run as what they are not.
+Status CheckKind(uint32_t kind, const char* what) {
+  if (kind <= static_cast<uint32_t>(TopicKind::kGroups)) return {};
+  return Unsupported(std::string(what) + " has a kind of topic that this program doesn't know");
+}
+
 Status CheckShape(const google::protobuf::Message& message, const char* what, uint32_t version,
                   uint32_t known_version) {
   if (version == 0) return Corrupt(what);
@@ -358,6 +368,7 @@ Result<Command> DecodeCommand(std::string_view bytes) {
   pb::Command in;
   if (!in.ParseFromArray(bytes.data(), static_cast<int>(bytes.size()))) return Corrupt(kWhat);
   TRY(CheckShape(in, kWhat, in.version(), kCommandVersion));
+  TRY(CheckKind(in.create_topic().kind(), kWhat));
   bool good = true;
   std::optional<Body> body = ReadBody(in, &good);
   if (!good || !body) return Corrupt(kWhat);
@@ -383,6 +394,7 @@ Result<ClusterImage> DecodeImage(std::string_view bytes) {
   pb::Image in;
   if (!in.ParseFromArray(bytes.data(), static_cast<int>(bytes.size()))) return Corrupt(kWhat);
   TRY(CheckShape(in, kWhat, in.version(), kImageVersion));
+  for (const pb::Topic& topic : in.topics()) TRY(CheckKind(topic.kind(), kWhat));
   bool good = true;
   ClusterImage image;
   image.cluster_id = ReadUuid(in.cluster_id(), &good);

@@ -63,6 +63,7 @@ struct ForgetNode {
 struct CreateTopic {
   std::string name;
   Uuid id;  // chosen by the requester: the same id again is the same request again
+  TopicKind kind = TopicKind::kRecords;
   int32_t replication_factor = 1;
   std::vector<std::vector<NodeId>> assignment;  // a list of replicas per partition
   std::map<std::string, std::string> configs;

@@ -91,10 +91,18 @@ struct SettleReplicas : Repeatable<true> {
   static void Fields(auto& m, auto& v) { v(m.group), v(m.revision); }
 };
 
+/// The topic that holds the consumer groups. kAlreadyExists where another request made it.
+struct CreateGroupsTopic : Repeatable<true> {
+  Uuid id;
+  int32_t partitions = 0;
+  int32_t replication_factor = 0;
+  static void Fields(auto& m, auto& v) { v(m.id), v(m.partitions), v(m.replication_factor); }
+};
+
 /// Never reorder: the place is the tag on the wire.
-using Request =
-    std::variant<CreateTopic, DeleteTopic, CreatePartitions, AlterTopicConfigs, AllotProducerIds,
-                 MovePartition, AddNode, RemoveNode, RegisterNode, SettleReplicas>;
+using Request = std::variant<CreateTopic, DeleteTopic, CreatePartitions, AlterTopicConfigs,
+                             AllotProducerIds, MovePartition, AddNode, RemoveNode, RegisterNode,
+                             SettleReplicas, CreateGroupsTopic>;
 
 struct Answer {
   std::optional<ErrorCode> error;  // nullopt: done

@@ -31,6 +31,7 @@ struct Incoming {
   Reader body;
   std::shared_ptr<const Abandonment> gone;  // set when the connection is closed
   Callback<Reply> done;
+  std::string client_address;  // without its port; empty: not known
 };
 
 template <class Request>
@@ -43,6 +44,8 @@ class Call {
         door_(&incoming.door),
         format_(incoming.format),
         gone_(std::move(incoming.gone)),
+        client_id_(std::move(incoming.header.client_id).value_or("")),
+        client_address_(std::move(incoming.client_address)),
         done_(std::move(incoming.done)) {}
   Call(Call&&) noexcept = default;
   Call& operator=(Call&&) = delete;
@@ -56,6 +59,10 @@ class Call {
   Broker& broker() const { return door_->broker; }
   int16_t version() const { return format_.version; }
   const std::shared_ptr<const Abandonment>& gone() const { return gone_; }
+  /// What the client calls itself; empty: nothing.
+  const std::string& client_id() const { return client_id_; }
+  /// Where it is, as Kafka writes it.
+  std::string client_host() const { return "/" + client_address_; }
 
   void Answer(const Response& response, BudgetShare held = {}) {
     Finish({.frame = EncodeResponse(format_, response), .held = std::move(held)});
@@ -73,6 +80,8 @@ class Call {
   Door* door_;
   ResponseFormat format_;
   std::shared_ptr<const Abandonment> gone_;
+  std::string client_id_;
+  std::string client_address_;
   Callback<Reply> done_;
 };
 

@@ -26,7 +26,7 @@ Reply Unserved(const RequestHeader& header, const char* what) {
 }  // namespace
 
 void Dispatcher::Dispatch(Bytes frame, std::shared_ptr<const Abandonment> gone,
-                          Callback<Reply> done) {
+                          Callback<Reply> done, std::string client_address) {
   Reader reader(std::move(frame));
   RequestHeader header;
   reader.ReadMessage(header);
@@ -51,7 +51,8 @@ void Dispatcher::Dispatch(Bytes frame, std::shared_ptr<const Abandonment> gone,
                       .format = format,
                       .body = std::move(reader),
                       .gone = std::move(gone),
-                      .done = std::move(done)});
+                      .done = std::move(done),
+                      .client_address = std::move(client_address)});
 }
 
 }  // namespace jangada::server::kafka

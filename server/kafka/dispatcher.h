@@ -5,6 +5,7 @@
 #pragma once
 
 #include <memory>
+#include <string>
 
 #include "base/bytes.h"
 #include "base/callback.h"
@@ -19,8 +20,10 @@ class Dispatcher {
   explicit Dispatcher(Broker& broker, const DoorOptions& options = {}) : door_(broker, options) {}
 
   /// `frame`: a request without its length. `gone`: set when nobody waits for the reply any more.
-  /// `done`: called once, possibly before this returns, on an unspecified thread.
-  void Dispatch(Bytes frame, std::shared_ptr<const Abandonment> gone, Callback<Reply> done);
+  /// `done`: called once, possibly before this returns, on an unspecified thread. `client_address`:
+  /// without its port.
+  void Dispatch(Bytes frame, std::shared_ptr<const Abandonment> gone, Callback<Reply> done,
+                std::string client_address = {});
 
   Door& door() { return door_; }
 

@@ -30,8 +30,9 @@ Code CodeOf(ErrorCode code) {
     // proposals that may yet commit elsewhere.
     case ErrorCode::kShuttingDown:
     case ErrorCode::kTimeout: return Code::kRequestTimedOut;
+    // The cluster's own topic: nobody else reads or writes it.
+    case ErrorCode::kPermissionDenied: return Code::kInvalidTopic;
     case ErrorCode::kFailedPrecondition:
-    case ErrorCode::kPermissionDenied:
     case ErrorCode::kInternal: return Code::kUnknownServerError;
   }
   return Code::kUnknownServerError;

@@ -168,7 +168,8 @@ void Session::OnFrame(Bytes frame) {
         mailbox->Post([self = std::move(self), slot, reply = std::move(reply)]() mutable {
           if (const auto session = self.lock()) session->OnReply(slot, std::move(reply));
         });
-      });
+      },
+      address_);
 }
 
 bool Session::MustPause() {

@@ -1,6 +1,5 @@
 #include "server/partition/partition.h"
 
-#include <algorithm>
 #include <utility>
 
 #include "server/partition/partition_impl.h"
@@ -130,49 +129,16 @@ ReplicaVitals Partition::vitals() const {
 }
 
 PartitionGauges Partition::gauges() const {
-  const ReplicaVitals vitals = impl_->replica.vitals();
-  PartitionGauges gauges{.topic = impl_->options.where.topic,
-                         .partition = impl_->options.where.partition,
-                         .leads = vitals.leads,
-                         .log_start_offset = log_start_offset(),
-                         .high_watermark = high_watermark(),
-                         .lag_entries = vitals.lag_entries};
-  std::map<NodeId, PeerLag> followers;
-  impl_->replica.AddLagOfPeers(followers);
-  for (const auto& [node, lag] : followers) {
-    gauges.lag_entries = std::max(gauges.lag_entries, lag.max_lag_entries);
-  }
+  PartitionGauges gauges = GaugesOf(impl_->options.where);
+  gauges.log_start_offset = log_start_offset();
+  gauges.high_watermark = high_watermark();
   return gauges;
 }
 
 PartitionView Partition::View() const {
-  const raft::RaftStatus status = impl_->replica.status();
-  PartitionView view;
-  view.where = impl_->options.where;
-  view.group = impl_->options.replica.group;
-  view.leader = status.leader;
-  view.leader_epoch = status.term;
-  view.from_leader = impl_->replica.IsReadyLeader();
+  PartitionView view = ViewOf(impl_->options.where, impl_->options.replica);
   view.log_start_offset = log_start_offset();
   view.high_watermark = high_watermark();
-  view.reassigning = status.membership.membership.IsJoint();
-  const NodeId self = impl_->options.replica.raft.self;
-  for (const NodeId node : status.membership.membership.Members()) {
-    ReplicaView replica{.node = node, .voter = status.membership.membership.IsVoter(node)};
-    if (node == self) {
-      replica.live = true;
-      replica.caught_up = view.from_leader;
-      replica.match_index = status.durable;
-    }
-    for (const raft::PeerStatus& peer : status.peers) {
-      if (peer.node != node || node == self) continue;
-      replica.live = peer.recently_active;
-      replica.caught_up =
-          peer.recently_active && peer.match + kCaughtUpEntries >= status.last.index;
-      replica.match_index = peer.match;
-    }
-    view.replicas.push_back(replica);
-  }
   return view;
 }
 

@@ -15,6 +15,7 @@
 #include "base/callback.h"
 #include "base/result.h"
 #include "server/broker.h"
+#include "server/partition/hosted.h"
 #include "server/partition/replica.h"
 #include "server/partition/topic_config.h"
 
@@ -30,25 +31,26 @@ struct PartitionOptions {
   size_t max_fetch_waiters = 10'000;  // long polls; beyond it a fetch answers at once
 };
 
-class Partition {
+class Partition final : public Hosted {
  public:
   /// What `context` refers to and `observer` outlive the partition.
   Partition(const PartitionOptions& options, const ReplicaContext& context,
             ReplicaObserver& observer);
-  ~Partition();
+  ~Partition() override;
   Partition(const Partition&) = delete;
   Partition& operator=(const Partition&) = delete;
 
-  /// From what the store loaded, or a fresh GroupState for a new group. `bootstrap`: the voters
-  /// that the group began with, if it is being created here or `state` is damaged; else empty.
-  Status Start(const storage::GroupState& state, const raft::Membership& bootstrap);
-  /// Ends every pending call with kShuttingDown and writes a last checkpoint; `done` after that.
-  void Stop(Callback<> done);
-  /// Stops without a checkpoint and erases the group from the store.
-  void Remove(Callback<Status> done);
-
-  void Step(raft::Message message) { replica().Step(std::move(message)); }
-  void OnPeerUnreachable(NodeId peer) { replica().OnPeerUnreachable(peer); }
+  // Hosted
+  Status Start(const storage::GroupState& state, const raft::Membership& bootstrap) override;
+  void Stop(Callback<> done) override;
+  void Remove(Callback<Status> done) override;
+  void UpdateConfig(const TopicConfig& config) override;
+  ReplicaCounters counters() const override;
+  ReplicaVitals vitals() const override;
+  PartitionGauges gauges() const override;
+  PartitionView View() const override;
+  Replica& replica() override;
+  const Replica& replica() const override;
 
   /// Appends one RecordBatch v2; answers once it is committed and applied. Also kCorruptRecord,
   /// kRecordTooLarge, kInvalidArgument, kUnsupportedVersion (the batch), kOutOfOrderSequence,
@@ -72,21 +74,8 @@ class Partition {
   /// kOffsetOutOfRange above the high watermark; kTimeout.
   void DeleteRecords(int64_t offset, Callback<Result<int64_t>> done);
 
-  Status TransferLeadership(NodeId to) { return replica().TransferLeadership(to); }
-  void UpdateConfig(const TopicConfig& config);
-
-  /// Its replica's and its own, since it was made.
-  ReplicaCounters counters() const;
-  ReplicaVitals vitals() const;
-  PartitionGauges gauges() const;
-
-  /// As this node knows it; `desired_replicas` and `reassigning` are the controller's to fill in.
-  PartitionView View() const;
   int64_t high_watermark() const;
   int64_t log_start_offset() const;
-
-  Replica& replica();
-  const Replica& replica() const;
 
   struct Impl;
 

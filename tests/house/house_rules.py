@@ -22,7 +22,7 @@ PUBLIC = "jangada/"
 PUBLIC_VALUES = ["jangada/callback.h", "jangada/misuse.h", "jangada/record.h", "jangada/result.h"]
 SHARD_SIDE = ["base/", "raft/", "storage/", "server/runtime/", "server/partition/", "server/transport/"]
 # The types in which the doors and the shards speak.
-VOCABULARY = ["server/broker.h", "server/controller/cluster_image.h", "server/limits.h",
+VOCABULARY = ["server/broker.h", "server/controller/cluster_image.h", "server/group_broker.h", "server/limits.h",
               "server/node_condition.h"]
 MAY_INCLUDE = {
     "include/jangada/": [PUBLIC],
@@ -34,6 +34,7 @@ MAY_INCLUDE = {
     "server/listen/": ["base/", "server/listen/"],
     "server/transport/": SHARD_SIDE + VOCABULARY + ["server/listen/", PROTO],
     "server/controller/": SHARD_SIDE + VOCABULARY + ["server/controller/", PROTO],
+    "server/groups/": SHARD_SIDE + VOCABULARY + ["server/groups/", "server/controller/fields.h"],
     "server/grpc/": ["base/", "server/broker.h", "server/controller/cluster_image.h", "server/grpc/",
                      "server/limits.h", "server/listen/", "server/log_level.h", "server/partition/topic_config.h",
                      RECORD_BATCH, PROTO],
@@ -43,9 +44,10 @@ MAY_INCLUDE = {
                         "server/http/http_server.h", "server/node_condition.h",
                         "server/partition/partition_stats.h", "server/runtime/shard_stats.h",
                         "server/transport/transport_stats.h", "storage/store_stats.h"],
-    "server/kafka/": ["base/", "server/broker.h", "server/controller/cluster_image.h", "server/kafka/",
+    "server/kafka/": ["base/", "server/broker.h", "server/controller/cluster_image.h", "server/group_broker.h", "server/kafka/",
                       "server/limits.h", "server/partition/topic_config.h", RECORD_BATCH],
     # The door for listeners shows them nothing of the core or of the store.
+    "server/group_broker.h": ["base/", "server/broker.h"],
     "server/broker.h": ["base/", "server/controller/cluster_image.h", "server/node_condition.h"],
     "server/config": ["base/", "server/config", "server/controller/cluster_image.h", "server/log_level.h"],
     "server/": ["base/", "raft/", "storage/", "server/", PROTO],

@@ -17,6 +17,7 @@
 #include "server/broker.h"
 #include "server/runtime/shard.h"
 #include "storage/record_batch.h"
+#include "tests/server/fake_groups.h"
 
 namespace jangada::server::testing {
 
@@ -105,7 +106,11 @@ class FakeBroker final : public Broker {
   std::atomic<int64_t> produced_bytes = 0;
   std::vector<std::string> admin_calls() const;
 
+  /// The script of the groups.
+  FakeGroups& fake_groups() { return groups_; }
+
   // Broker.
+  GroupBroker& groups() override { return groups_; }
   void Produce(ProduceRequest request, Callback<Result<ProduceResult>> done) override;
   void Fetch(FetchRequest request, Callback<Result<FetchResult>> done) override;
   void ListOffset(TopicPartition where, int64_t timestamp_ms,
@@ -145,6 +150,7 @@ class FakeBroker final : public Broker {
 
   FakeCluster& cluster_;
   const NodeId self_;
+  FakeGroups groups_;
   std::atomic<bool> hold_ = false;
   mutable std::mutex mutex_;
   std::function<std::optional<Error>(const ProduceRequest&)> fail_produce_;

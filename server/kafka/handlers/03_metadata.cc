@@ -30,7 +30,8 @@ MetadataResponse::Topic Missing(Code code, const MetadataRequest::Topic& asked) 
 
 MetadataResponse::Topic Describe(const ClusterView& view, const TopicInfo& topic,
                                  bool with_operations) {
-  MetadataResponse::Topic answer{.name = topic.name, .id = topic.id};
+  MetadataResponse::Topic answer{
+      .name = topic.name, .id = topic.id, .is_internal = topic.kind != TopicKind::kRecords};
   if (with_operations) answer.authorized_operations = kTopicOperations;
   answer.partitions.reserve(topic.partitions.size());
   for (const PartitionInfo& partition : topic.partitions) {
@@ -103,7 +104,8 @@ std::map<std::string, Code> ToCreate(const Call<MetadataRequest>& call) {
   if (!allowed || !request.topics) return names;
   const ClusterView view(call.broker());
   for (const MetadataRequest::Topic& asked : *request.topics) {
-    if (asked.name && view.FindTopic(*asked.name) == nullptr && CheckTopicName(*asked.name).ok()) {
+    if (!asked.name || *asked.name == kGroupsTopic) continue;
+    if (view.FindTopic(*asked.name) == nullptr && CheckTopicName(*asked.name).ok()) {
       names[*asked.name] = Code::kLeaderNotAvailable;
     }
   }

@@ -61,6 +61,7 @@ void HandleDescribeTopicPartitions(Call<DescribeTopicPartitionsRequest> call) {
       continue;
     }
     answer.id = topic->id;
+    answer.is_internal = topic->kind != TopicKind::kRecords;
     answer.authorized_operations = kTopicOperations;
     auto place = static_cast<size_t>(from);
     for (; place < topic->partitions.size() && left > 0; ++place, --left) {

@@ -78,6 +78,25 @@ TEST_F(ControllerTest, BadCreationsAreRefusedAndChangeNothing) {
   EXPECT_TRUE(node(1).image->topics.empty());
 }
 
+TEST_F(ControllerTest, TheTopicOfTheGroupsIsTheClustersOwn) {
+  BootThree();
+  EXPECT_EQ(CodeOfCreation(2, Topic(kGroupsTopic, 1, 1)), ErrorCode::kInvalidArgument);
+  server::CreateTopic own = Topic(kGroupsTopic, 4, 3);
+  own.kind = TopicKind::kGroups;
+  ASSERT_TRUE(CreateTopic(2, own).ok());
+  const auto topic = node(3).image->FindTopic(kGroupsTopic);
+  ASSERT_TRUE(topic);
+  EXPECT_EQ(topic->kind, TopicKind::kGroups);
+  EXPECT_EQ(topic->partitions.size(), 4u);
+  EXPECT_EQ(CodeOfCreation(1, own), ErrorCode::kAlreadyExists);
+  const Status deleted =
+      Wait([&](auto done) { node(1).controller->DeleteTopic(kGroupsTopic, std::move(done)); });
+  EXPECT_EQ(deleted.error().code, ErrorCode::kInvalidArgument);
+  const Status grown = Wait(
+      [&](auto done) { node(1).controller->CreatePartitions(kGroupsTopic, 9, std::move(done)); });
+  EXPECT_EQ(grown.error().code, ErrorCode::kInvalidArgument);
+}
+
 TEST_F(ControllerTest, ReplicasNeedLiveNodes) {
   BootThree();
   node(3).TakeDown();

@@ -13,6 +13,7 @@ namespace {
 std::vector<record::Body> EveryKind() {
   record::CreateTopic create = MakeTopic("orders", {Nodes({1, 2}), Nodes({2, 3})});
   create.configs = {{"retention.ms", "1000"}, {"retention.bytes", ""}};
+  create.kind = TopicKind::kGroups;
   NodeInfo node = MakeNode(3, "rack-a");
   node.removing = true;
   node.kafka = {"h", 65535};
@@ -50,6 +51,9 @@ ClusterImage FullImage() {
   MustFold(record::AdmitNode{NodeId(4)}, &image);
   MustFold(MakeTopic("a", {Nodes({1, 2, 3}), Nodes({2, 3, 1})}), &image);
   MustFold(MakeTopic("b", {Nodes({3})}), &image);
+  record::CreateTopic groups = MakeTopic("g", {Nodes({1})});
+  groups.kind = TopicKind::kGroups;
+  MustFold(groups, &image);
   MustFold(record::ChangeReplicas{{{GroupId(1), 1, Nodes({2, 3})}}}, &image);
   MustFold(record::AllotProducerIds{10}, &image);
   MustFold(record::RemoveNode{NodeId(3)}, &image);
@@ -109,6 +113,26 @@ TEST(Records, AKindThatWeDoNotKnowIsRefused) {
   const Result<record::Command> command = record::DecodeCommand(unknown_kind);
   ASSERT_FALSE(command.ok());
   EXPECT_EQ(command.error().code, ErrorCode::kUnsupportedVersion);
+}
+
+TEST(Records, AKindOfTopicThatWeDoNotKnowIsRefused) {
+  record::CreateTopic create = MakeTopic("t", {Nodes({1})});
+  create.kind = static_cast<TopicKind>(2);
+  const auto command = record::DecodeCommand(record::EncodeCommand({1, create}).view());
+  ASSERT_FALSE(command.ok());
+  EXPECT_EQ(command.error().code, ErrorCode::kUnsupportedVersion);
+  ClusterImage image = MakeCluster({1, 2, 3});
+  MustFold(create, &image);
+  const auto decoded = record::DecodeImage(record::EncodeImage(image).view());
+  ASSERT_FALSE(decoded.ok());
+  EXPECT_EQ(decoded.error().code, ErrorCode::kUnsupportedVersion);
+}
+
+TEST(Records, RecordsTopicsAreWrittenAsBeforeThereWereKinds) {
+  record::CreateTopic create = MakeTopic("t", {Nodes({1})});
+  const std::string records = record::EncodeCommand({1, create}).ToString();
+  create.kind = TopicKind::kGroups;
+  EXPECT_EQ(record::EncodeCommand({1, create}).size(), records.size() + 2);  // one field more
 }
 
 TEST(Records, AFieldThatWeDoNotKnowIsRefusedAtAnyDepth) {
