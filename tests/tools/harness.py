@@ -64,7 +64,11 @@ class Cluster:
             self.script("stop")
             self.script("wipe")
         words = [word for setting in self.settings for word in ("--set", setting)]
-        self.script("start", "--nodes", str(self.nodes), "--offset", str(self.offset), *words)
+        try:
+            self.script("start", "--nodes", str(self.nodes), "--offset", str(self.offset), *words)
+        except RuntimeError:
+            self.__exit__()  # some of them may run
+            raise
         return self
 
     def __exit__(self, *_):

@@ -33,8 +33,9 @@ DescribeTopicPartitionsResponse::Partition Describe(const ClusterView& view, con
           .leader_epoch = line.leader_epoch,
           .replica_nodes = std::move(line.replicas),
           .isr_nodes = std::move(line.in_sync),
-          .eligible_leader_replicas = {},
-          .last_known_elr = {},
+          // There are none beyond the in-sync replicas; Java's AdminClient can't take null for it.
+          .eligible_leader_replicas = std::vector<int32_t>(),
+          .last_known_elr = std::vector<int32_t>(),
           .offline_replicas = std::move(line.offline)};
 }
 

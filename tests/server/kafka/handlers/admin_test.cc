@@ -228,6 +228,9 @@ TEST_F(KafkaAdmin, TopicsAreDescribedPageByPage) {
       partitions += topic.partitions.size();
       for (const auto& partition : topic.partitions) {
         seen.push_back(*topic.name + std::to_string(partition.index));
+        // Java's AdminClient takes no null for these.
+        EXPECT_TRUE(partition.eligible_leader_replicas.has_value());
+        EXPECT_TRUE(partition.last_known_elr.has_value());
       }
     }
     EXPECT_LE(partitions, 2u);

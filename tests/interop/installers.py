@@ -1,0 +1,134 @@
+"""How each client of clients/ is installed below build/interop, and how its program is run. The versions that are
+tested stand here. An installer uses its language's own package manager, and what Debian ships of that."""
+
+import json
+import os
+import pathlib
+import re
+import shutil
+import subprocess
+
+CLIENTS_FOLDER = pathlib.Path(__file__).resolve().parent / "clients"
+
+
+class Impossible(Exception):
+    """The client cannot be installed on this machine; the sentence says why."""
+
+
+class Client:
+    """`words` runs its program; `version` is that of the client library."""
+
+    def __init__(self, name, folder):
+        self.name = name
+        self.folder = folder
+        self.words = []
+        self.version = ""
+
+    def source(self):
+        return CLIENTS_FOLDER / self.name
+
+    def features(self, features):
+        """Those that the client has."""
+        return list(features)
+
+    def run(self, *words, folder=None):
+        if shutil.which(words[0]) is None:
+            raise Impossible(f"there is no {words[0]} on this machine")
+        done = subprocess.run(words, cwd=folder or self.folder, capture_output=True, text=True, timeout=900)
+        if done.returncode != 0:
+            raise Impossible(f"{' '.join(map(str, words[:3]))} failed: {(done.stderr or done.stdout).strip()[-300:]}")
+        return done.stdout
+
+    def install(self):
+        self.folder.mkdir(parents=True, exist_ok=True)
+
+
+class Kcat(Client):
+    """Debian's kcat, which scripts/setup.sh installs. It knows no administration."""
+
+    def features(self, features):
+        return [name for name in features if name not in ("create", "admin")]
+
+    def install(self):
+        super().install()
+        said = self.run("kcat", "-V")
+        self.version = re.search(r"Version ([0-9.]+)", said).group(1)
+        self.words = [self.source() / "client.sh"]
+
+
+class PythonClient(Client):
+    """A venv with the packages of requirements.txt; the first line pins the client."""
+
+    def install(self):
+        super().install()
+        requirements = self.source() / "requirements.txt"
+        self.version = requirements.read_text().split("\n")[0].partition("==")[2]
+        python = self.folder / "venv" / "bin" / "python"
+        mark = self.folder / "installed.txt"
+        if not mark.exists() or mark.read_text() != requirements.read_text():
+            self.run("python3", "-m", "venv", "--clear", self.folder / "venv")
+            self.run(python, "-m", "pip", "install", "--quiet", "--disable-pip-version-check", "-r", requirements)
+            mark.write_text(requirements.read_text())
+        self.words = [python, self.source() / "client.py"]
+
+
+class NodeClient(Client):
+    """The dependencies of package.json; the first one is the client. It consumes in groups only."""
+
+    def features(self, features):
+        return [name for name in features if name != "assignment"]
+
+    def install(self):
+        super().install()
+        for name in ("package.json", "client.js"):
+            shutil.copy(self.source() / name, self.folder)
+        self.run("npm", "install", "--silent", "--no-audit", "--no-fund")
+        self.version = next(iter(json.loads((self.source() / "package.json").read_text())["dependencies"].values()))
+        self.words = ["node", self.folder / "client.js"]
+
+
+class GoClient(Client):
+    """A Go module; the first requirement of go.mod is the client."""
+
+    def install(self):
+        super().install()
+        for path in self.source().iterdir():
+            shutil.copy(path, self.folder)
+        self.run("go", "build", "-mod=mod", "-o", "client", ".")
+        required = (self.source() / "go.mod").read_text().partition("require")[2].split()
+        self.version = next(word for word in required if word.startswith("v")).lstrip("v")
+        self.words = [self.folder / "client"]
+
+
+class JavaClient(Client):
+    """clients/java with one version of kafka-clients, which is the end of the client's name in PINNED."""
+
+    PINNED = {"java-3.9": "3.9.1", "java-4": "4.1.0"}
+
+    def source(self):
+        return CLIENTS_FOLDER / "java"
+
+    def install(self):
+        super().install()
+        self.version = self.PINNED[self.name]
+        shutil.copy(self.source() / "pom.xml", self.folder)
+        mark = self.folder / "installed.txt"
+        if not mark.exists() or mark.read_text() != self.version:
+            self.run("mvn", "-q", "-B", "dependency:copy-dependencies", f"-Dkafka.version={self.version}",
+                     "-DoutputDirectory=lib")
+            mark.write_text(self.version)
+        self.run("javac", "-d", "classes", "-cp", "lib/*", self.source() / "Client.java")
+        self.words = ["java", "-XX:TieredStopAtLevel=1", "-cp",
+                      f"{self.folder}/classes{os.pathsep}{self.folder}/lib/*", "Client"]
+
+
+CLIENTS = {
+    "kcat": Kcat,
+    "kafka-python": PythonClient,
+    "confluent-kafka": PythonClient,
+    "kafkajs": NodeClient,
+    "franz-go": GoClient,
+    "sarama": GoClient,
+    "java-3.9": JavaClient,
+    "java-4": JavaClient,
+}
