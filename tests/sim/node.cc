@@ -77,7 +77,7 @@ server::NodeRooms& SimNode::rooms() {
 }
 
 server::Partition* SimNode::FindPartition(GroupId group) {
-  return rooms().replicas().HostOf(group).Find(group);
+  return rooms().replicas().HostOf(group).FindPartition(group);
 }
 
 server::Replica* SimNode::FindReplica(GroupId group) {
@@ -85,8 +85,8 @@ server::Replica* SimNode::FindReplica(GroupId group) {
     server::ControllerRoom* const room = rooms().room();
     return room == nullptr ? nullptr : &room->replica();
   }
-  server::Partition* const partition = FindPartition(group);
-  return partition == nullptr ? nullptr : &partition->replica();
+  server::Hosted* const hosted = rooms().replicas().HostOf(group).Find(group);
+  return hosted == nullptr ? nullptr : &hosted->replica();
 }
 
 // ---- life ----
