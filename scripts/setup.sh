@@ -2,10 +2,11 @@
 # Installs the Debian packages that building and testing need. Quick (well under a second, no network)
 # when nothing is missing, so the other scripts call it every time.
 #
-#   scripts/setup.sh [--lint] [--docs] [--check]
+#   scripts/setup.sh [--lint] [--docs] [--kafka] [--check]
 #
 #   --lint    also clang-format and clang-tidy, which only scripts/check.sh needs
 #   --docs    also Go, where there is none, and the certificates that it fetches with: the tests of the docs build grpcurl
+#   --kafka   also Java and Maven, where there are none, and librdkafka: bench.sh runs Apache Kafka beside us
 #   --check   installs nothing: lists what is missing and exits 1 if anything is
 #
 # Debian 12 is what we build and test on. Needs root, or sudo, only when a package is missing.
@@ -27,6 +28,11 @@ check_only=false
 for argument in "$@"; do
   case "$argument" in
     --docs) packages+=(ca-certificates); command -v go >/dev/null || packages+=(golang-go) ;;
+    --kafka)
+      packages+=(ca-certificates librdkafka-dev)
+      command -v java >/dev/null || packages+=(openjdk-17-jre-headless)
+      command -v mvn >/dev/null || packages+=(maven)
+      ;;
     --lint) packages+=(clang-format clang-tidy) ;;
     --check) check_only=true ;;
     -h | --help) print_help; exit 0 ;;

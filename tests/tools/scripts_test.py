@@ -6,7 +6,7 @@ import unittest
 
 SCRIPTS = pathlib.Path(__file__).resolve().parents[2] / "scripts"
 # The others build what knows their options.
-NAMES = ["build.sh", "check.sh", "cluster.sh", "demo.sh", "measure.sh", "setup.sh", "test.sh"]
+NAMES = ["bench.sh", "build.sh", "check.sh", "cluster.sh", "demo.sh", "measure.sh", "setup.sh", "test.sh"]
 
 
 def run(name, *words):
