@@ -118,10 +118,14 @@ Status Node::Impl::OpenDisk() {
 void Node::Impl::BuildRooms(std::vector<storage::GroupState> loaded) {
   rooms = std::make_unique<NodeRooms>(config, *identity, EntropySeed(), on_fatal);
   transport = std::make_unique<PeerTransport>(rooms->IdentityForPeers(), rooms->sink());
-  NodeRooms::Surroundings surroundings{
-      .store = *store, .network = *transport, .shards = {}, .base = {}, .on_status_round = [this] {
-        watch->Look();
-      }};
+  NodeRooms::Surroundings surroundings{.store = *store,
+                                       .network = *transport,
+                                       .shards = {},
+                                       .base = {},
+                                       .on_status_round = [this] { watch->Look(); },
+                                       // Before that a node knows neither topics nor nodes, and a
+                                       // client that was told so may believe it for minutes.
+                                       .on_in_cluster = [this] { kafka_listener->Open(); }};
   for (size_t i = 0; i < ShardCount(config); ++i) {
     shards.push_back(std::make_unique<Shard>("shard-" + std::to_string(i)));
     shards.back()->SetEndOfTurn([this] { transport->Flush(); });
@@ -171,6 +175,7 @@ Status Node::Impl::OpenDoors() {
   kafka_dispatcher = std::make_unique<kafka::Dispatcher>(rooms->broker(), door);
   kafka::ListenerOptions listener;
   listener.max_request_bytes = static_cast<size_t>(config.limits.max_request_bytes);
+  listener.starts_closed = true;
   listener.max_connections = config.kafka.max_connections;
   listener.max_connections_per_address = config.kafka.max_connections_per_address;
   listener.idle_timeout_us = config.kafka.idle_timeout_ms * 1000;

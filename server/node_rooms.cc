@@ -30,6 +30,7 @@ void NodeRooms::Furnish(const Surroundings& surroundings, std::vector<storage::G
   store_ = &surroundings.store;
   network_ = &surroundings.network;
   on_status_round_ = surroundings.on_status_round;
+  on_in_cluster_ = surroundings.on_in_cluster;
   replicas_ = std::make_unique<ReplicaRouter>(ReplicaRouter::Context{.config = config_,
                                                                      .store = *store_,
                                                                      .transport = *network_,
@@ -217,6 +218,9 @@ void NodeRooms::OnNewImage(const ClusterImage& next) {
     return group.value() < next.next_group && group != kControllerGroup &&
            !next.groups.contains(group);
   });
+  if (on_in_cluster_ && next.nodes.contains(config_.self())) {
+    std::exchange(on_in_cluster_, nullptr)();
+  }
 }
 
 }  // namespace jangada::server

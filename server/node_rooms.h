@@ -35,6 +35,9 @@ class NodeRooms final : public HostObserver, public ControllerRoomObserver {
     PartitionOptions base;          // see ReplicaRouter::Context
     /// About once a second, on the controller's executor; may be empty.
     std::function<void()> on_status_round;
+    /// Once, on the controller's executor, when this node first sees itself in the cluster's image;
+    /// may be empty.
+    std::function<void()> on_in_cluster;
   };
 
   /// `config` and `identity` outlive the rooms. `seed`: for ids. `on_fatal`: the node must end now,
@@ -98,6 +101,7 @@ class NodeRooms final : public HostObserver, public ControllerRoomObserver {
   storage::LogStore* store_ = nullptr;
   PeerNetwork* network_ = nullptr;
   std::function<void()> on_status_round_;
+  std::function<void()> on_in_cluster_;  // empty once it was called
   std::atomic<bool> fatal_said_{false};
 
   // In the order of construction; each outlives what stands below it.

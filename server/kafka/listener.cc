@@ -59,6 +59,7 @@ struct Listener::Impl {
   // The first io_context's thread.
   tcp::acceptor acceptor;
   asio::steady_timer pause;
+  bool closed = options.starts_closed;
   size_t turn = 0;
 
   std::mutex mutex;  // guards the rest
@@ -70,6 +71,10 @@ struct Listener::Impl {
 };
 
 asio::awaitable<void> Listener::Impl::AcceptLoop() {
+  while (closed && acceptor.is_open()) {
+    pause.expires_at(asio::steady_timer::time_point::max());
+    co_await pause.async_wait(kAwait);
+  }
   while (acceptor.is_open()) {
     SessionGroup& group = *groups[turn++ % groups.size()];
     auto [error, socket] = co_await acceptor.async_accept(group.io(), kAwait);
@@ -185,6 +190,13 @@ void Listener::Start() {
                    impl->accepting = false;
                    impl->changed.notify_all();
                  });
+}
+
+void Listener::Open() {
+  impl_->groups.front()->Post([impl = impl_.get()] {
+    impl->closed = false;
+    impl->pause.cancel();
+  });
 }
 
 void Listener::BeginShutdown() {

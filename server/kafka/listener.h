@@ -29,6 +29,8 @@ struct ListenerOptions {
   int64_t idle_timeout_us = 600'000'000;
   int64_t slow_peer_us = kKafkaSlowPeerUs;
   size_t max_request_bytes_in_flight = kMaxKafkaRequestBytesInFlight;
+  /// Clients wait, their connections not taken yet, until Open.
+  bool starts_closed = false;
 };
 
 class Listener {
@@ -46,8 +48,11 @@ class Listener {
   /// The port listened on. REQUIRES: Listen succeeded.
   uint16_t port() const;
 
-  /// From then on clients are served. REQUIRES: Listen succeeded.
+  /// From then on clients are served, unless it starts closed. REQUIRES: Listen succeeded.
   void Start();
+  /// From then on clients are served, if it started closed. REQUIRES: Start. Any thread;
+  /// idempotent.
+  void Open();
 
   /// Takes no new connections, and closes each once what it asked is answered. Returns at once.
   void BeginShutdown();

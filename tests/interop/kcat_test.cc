@@ -87,6 +87,23 @@ TEST_F(KcatTest, ListsNodesTopicsAndLeaders) {
   EXPECT_THAT(output.text, HasSubstr("partition 3, leader "));
 }
 
+TEST(KcatAtTheStart, WhoComesBeforeTheClusterIsFoundedIsServedOnceItIs) {
+  TestCluster cluster(3);
+  cluster.Start(1);
+  Output listed;
+  std::thread early([&] {
+    listed = Shell("timeout 60 kcat -b " + cluster.kafka_address(1) +
+                   " -X socket.timeout.ms=60000 -m 60 -L");
+  });
+  // It has connected, and is not told of a cluster without nodes.
+  std::this_thread::sleep_for(std::chrono::seconds(1));
+  cluster.Start(2);
+  cluster.Start(3);
+  early.join();
+  EXPECT_EQ(listed.exit_code, 0) << listed.text;
+  EXPECT_THAT(listed.text, HasSubstr("broker 1 at " + cluster.kafka_address(1)));
+}
+
 TEST_F(KcatTest, ProducesAndConsumesWithEveryCompressionAndEveryKindOfAck) {
   const std::string lines = "one\\ntwo\\nthree\\n";
   std::vector<std::string> expected;

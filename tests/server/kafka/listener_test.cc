@@ -130,6 +130,26 @@ TEST_F(KafkaListener, AnswersRequestsOverASocket) {
   EXPECT_EQ(cluster_.Records({"t", 0}).size(), 1u);
 }
 
+TEST_F(KafkaListener, WhoComesBeforeItOpensWaitsAndIsServedThen) {
+  Start({.starts_closed = true});
+  Client early(port());
+  ASSERT_TRUE(early.Send(Versions(1)));
+  EXPECT_TRUE(early.IsQuiet(milliseconds(50)));
+  listener_->Open();
+  EXPECT_EQ(testing::CorrelationIdOf(early.Receive()), 1);
+  listener_->Open();
+  Client later(port());
+  Greet(later);
+}
+
+TEST_F(KafkaListener, EndsThoughItNeverOpened) {
+  Start({.starts_closed = true});
+  Client early(port());
+  listener_->BeginShutdown();
+  listener_->AwaitShutdown(20'000'000);
+  EXPECT_TRUE(early.Ended());
+}
+
 TEST_F(KafkaListener, RepliesLeaveInTheOrderOfTheirRequests) {
   Start();
   Client client(port());
