@@ -1,12 +1,13 @@
 #!/usr/bin/env bash
 # Builds Jangada: installs what is missing, configures with Ninja, builds.
 #
-#   scripts/build.sh [release|debug|asan|tsan] [TARGET...]
+#   scripts/build.sh [release|debug|asan|tsan|fuzz] [TARGET...]
 #
 #   release   optimised, with line numbers (default)
 #   debug     not optimised, DCHECK on
 #   asan      AddressSanitizer and UndefinedBehaviorSanitizer over everything of ours
 #   tsan      ThreadSanitizer, only the targets that link neither gRPC nor RocksDB
+#   fuzz      clang's libFuzzer with the sanitizers of asan, only the fuzz targets (scripts/fuzz.sh runs them)
 #
 # Without a TARGET everything of the preset is built. Binaries land in build/PRESET/bin/.
 # JOBS=N sets the number of compilers; by default one per core, fewer where memory is short.
@@ -16,7 +17,7 @@ source "$(dirname "${BASH_SOURCE[0]}")/lib/common.sh"
 
 case "${1:-}" in
   -h | --help) print_help; exit 0 ;;
-  release | debug | asan | tsan) preset="$1"; shift ;;
+  release | debug | asan | tsan | fuzz) preset="$1"; shift ;;
   "") preset=release ;;
   *) usage_error "$1 is not a preset." ;;
 esac
@@ -33,7 +34,7 @@ default_jobs() {
   echo $((cores < by_memory ? cores : by_memory))
 }
 
-"$ROOT/scripts/setup.sh"
+if [[ "$preset" == fuzz ]]; then "$ROOT/scripts/setup.sh" --fuzz; else "$ROOT/scripts/setup.sh"; fi
 
 # The cache serves every checkout on the machine: paths below the checkout do not count.
 export CCACHE_BASEDIR="${CCACHE_BASEDIR:-$ROOT}"
@@ -48,6 +49,10 @@ case "$preset" in
   tsan)
     options+=(-DJANGADA_TSAN=ON)
     ((${#targets[@]})) || targets=(jangada_tsan)
+    ;;
+  fuzz)
+    options+=(-DJANGADA_FUZZ=ON -DCMAKE_CXX_COMPILER=clang++-14)
+    ((${#targets[@]})) || targets=(fuzzers)
     ;;
 esac
 

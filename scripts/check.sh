@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
-# Everything that must hold before a change lands: format, lint, include and house rules, build, tests.
+# Everything that must hold before a change lands: format, lint, include and house rules, build, tests, and a short run of each
+# fuzzer.
 #
 #   scripts/check.sh [--all] [--sanitize] [--fix]
 #
@@ -72,6 +73,7 @@ part "include and house rules" python3 tests/house/house_test.py
 part "build" scripts/build.sh release
 part "lint" check_lint
 part "tests" scripts/test.sh release
+part "fuzzers, a few seconds each" scripts/fuzz.sh all --minutes 0.1
 if $sanitize; then
   part "tests with AddressSanitizer and UndefinedBehaviorSanitizer" scripts/test.sh asan
   part "tests with ThreadSanitizer" scripts/test.sh tsan

@@ -2,11 +2,12 @@
 # Installs the Debian packages that building and testing need. Quick (well under a second, no network)
 # when nothing is missing, so the other scripts call it every time.
 #
-#   scripts/setup.sh [--lint] [--docs] [--kafka] [--check]
+#   scripts/setup.sh [--lint] [--docs] [--kafka] [--fuzz] [--check]
 #
 #   --lint    also clang-format and clang-tidy, which only scripts/check.sh needs
 #   --docs    also Go, where there is none, and the certificates that it fetches with: the tests of the docs build grpcurl
 #   --kafka   also Java and Maven, where there are none, and librdkafka: bench.sh runs Apache Kafka beside us
+#   --fuzz    also clang and its libFuzzer, which only scripts/fuzz.sh needs
 #   --check   installs nothing: lists what is missing and exits 1 if anything is
 #
 # Debian 12 is what we build and test on. Needs root, or sudo, only when a package is missing.
@@ -34,6 +35,7 @@ for argument in "$@"; do
       command -v mvn >/dev/null || packages+=(maven)
       ;;
     --lint) packages+=(clang-format clang-tidy) ;;
+    --fuzz) packages+=(clang-14 libclang-rt-14-dev) ;;
     --check) check_only=true ;;
     -h | --help) print_help; exit 0 ;;
     *) usage_error "$argument is not an option of this command." ;;

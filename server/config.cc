@@ -315,7 +315,9 @@ std::string ConfigHelp() {
 std::string ConfigToText(const Config& config) {
   std::string text;
   for (const Option& option : OptionTable()) {
-    text += std::string(option.key) + ": " + ToText(option, config) + "\n";
+    YAML::Emitter value;  // which quotes what YAML would take for something else: [::1]:9092
+    value << ToText(option, config);
+    text += std::string(option.key) + ": " + value.c_str() + "\n";
   }
   return text;
 }

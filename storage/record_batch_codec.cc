@@ -4,6 +4,7 @@
 #include <snappy.h>
 #include <zlib.h>
 #include <zstd.h>
+#include <zstd_errors.h>
 
 #include <algorithm>
 #include <memory>
@@ -23,9 +24,11 @@ constexpr size_t kXerialHeaderSize = 16;  // magic, version, oldest compatible v
 /// A snappy element of two bytes or more gives at most 64 bytes.
 constexpr size_t kSnappyMaxRatio = 64;
 
-/// Level 22 of zstd declares a window of 2^27. It is touched only as far as output comes.
-constexpr int kZstdWindowLogMax = 27;
 constexpr int kZstdLevel = 3;
+/// Room for what most batches unfold to. Where that is too little, the work begins anew with more,
+/// which a large factor makes rare and cheap.
+constexpr size_t kZstdUsualRatio = 4;
+constexpr size_t kZstdGrowth = 4;
 
 Error Corrupt(const char* codec) {
   return {ErrorCode::kCorruptRecord, std::string("the records of the batch are not valid ") +
@@ -103,19 +106,27 @@ Result<std::string> Unlz4(std::string_view in, size_t max_bytes) {
   });
 }
 
+/// Whole frames at once, into a buffer that grows until they fit: what came out is the window, so
+/// that the one which a frame declares (up to 128 MiB and more) is never allocated.
 Result<std::string> Unzstd(std::string_view in, size_t max_bytes) {
   const std::unique_ptr<ZSTD_DCtx, size_t (*)(ZSTD_DCtx*)> context(ZSTD_createDCtx(),
                                                                    ZSTD_freeDCtx);
-  if (context == nullptr ||
-      ZSTD_isError(ZSTD_DCtx_setParameter(context.get(), ZSTD_d_windowLogMax, kZstdWindowLogMax))) {
+  if (context == nullptr) {
     return Error{ErrorCode::kInternal, "zstd could not be started; is there memory left?"};
   }
-  return DecodeStream("zstd", in, max_bytes, [&](std::string_view from, char* to, size_t room) {
-    ZSTD_inBuffer input{from.data(), from.size(), 0};
-    ZSTD_outBuffer output{to, room, 0};
-    const size_t left = ZSTD_decompressStream(context.get(), &output, &input);
-    return Turn{input.pos, output.pos, ZSTD_isError(left) != 0, left == 0};
-  });
+  if (in.empty()) return Corrupt("zstd");
+  std::string out;
+  for (size_t room = std::min(max_bytes, std::max(kChunk, in.size() * kZstdUsualRatio));;) {
+    out.resize(room);
+    const size_t size = ZSTD_decompressDCtx(context.get(), out.data(), room, in.data(), in.size());
+    if (!ZSTD_isError(size)) {
+      out.resize(size);
+      return out;
+    }
+    if (ZSTD_getErrorCode(size) != ZSTD_error_dstSize_tooSmall) return Corrupt("zstd");
+    if (room == max_bytes) return TooLarge(max_bytes);
+    room = std::min(max_bytes, room * kZstdGrowth);
+  }
 }
 
 /// One raw snappy block. Its declared length is believed only as far as its bytes could reach.

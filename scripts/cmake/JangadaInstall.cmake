@@ -8,7 +8,7 @@ include(CMakePackageConfigHelpers)
 # nothing in this tree; outside, its package finds what it needs.
 add_library(jangada_archive STATIC
   $<TARGET_OBJECTS:jangada_client> $<TARGET_OBJECTS:jangada_record_batch> $<TARGET_OBJECTS:jangada_base>
-  $<TARGET_OBJECTS:jangada_proto>)
+  $<TARGET_OBJECTS:jangada_messages> $<TARGET_OBJECTS:jangada_proto>)
 set_target_properties(jangada_archive PROPERTIES OUTPUT_NAME jangada EXPORT_NAME client LINKER_LANGUAGE CXX)
 target_compile_features(jangada_archive INTERFACE cxx_std_20)
 target_include_directories(jangada_archive INTERFACE $<INSTALL_INTERFACE:${CMAKE_INSTALL_INCLUDEDIR}>)

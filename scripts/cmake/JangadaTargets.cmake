@@ -3,6 +3,7 @@
 
 option(JANGADA_ASAN "Build with AddressSanitizer and UndefinedBehaviorSanitizer" OFF)
 option(JANGADA_TSAN "Build with ThreadSanitizer" OFF)
+option(JANGADA_FUZZ "Build for libFuzzer, with clang: tests/fuzz and what it links" OFF)
 
 find_program(JANGADA_CCACHE ccache)
 if(JANGADA_CCACHE)
@@ -16,7 +17,10 @@ endif()
 add_library(jangada_options INTERFACE)
 target_compile_options(jangada_options INTERFACE
   -Wall -Wextra -Wpedantic -Wno-unused-parameter
-  -Wno-missing-field-initializers -Werror -g1)
+  -Wno-missing-field-initializers -g1)
+if(NOT JANGADA_FUZZ)  # its compiler warns of other things than the one that we build with
+  target_compile_options(jangada_options INTERFACE -Werror)
+endif()
 target_include_directories(jangada_options INTERFACE ${CMAKE_SOURCE_DIR} ${CMAKE_SOURCE_DIR}/include)
 # How much longer a test may take than jangada_test says: one place for all of them.
 set(JANGADA_TIMEOUT_FACTOR 1)
@@ -29,6 +33,13 @@ endif()
 if(JANGADA_ASAN)
   add_compile_options(-fsanitize=address,undefined,float-cast-overflow,float-divide-by-zero -fno-sanitize-recover=all
     -fno-omit-frame-pointer)
+  add_link_options(-fsanitize=address,undefined)
+endif()
+if(JANGADA_FUZZ)
+  if(NOT CMAKE_CXX_COMPILER_ID STREQUAL Clang)
+    message(FATAL_ERROR "libFuzzer is a part of clang: configure with -DCMAKE_CXX_COMPILER=clang++-14, as scripts/fuzz.sh does.")
+  endif()
+  add_compile_options(-fsanitize=fuzzer-no-link,address,undefined -fno-sanitize-recover=all -fno-omit-frame-pointer -O1)
   add_link_options(-fsanitize=address,undefined)
 endif()
 if(JANGADA_TSAN)

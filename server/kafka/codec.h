@@ -143,7 +143,7 @@ class Reader {
         if constexpr (std::is_same_v<T, std::optional<std::string>>) {
           reader.Read(field, reader.version_ >= in.nullable_since);
         } else {
-          reader.Read(field.emplace(), false);
+          reader.Read(field.emplace(typename T::value_type()), false);
         }
       } else {
         reader.Read(field, false);
@@ -188,11 +188,11 @@ class Reader {
     value.reset();
     if constexpr (HasFields<T, Reader>) {  // a struct that may be null says so in a byte
       const bool present = !nullable || Big<int8_t>() >= 0;
-      if (present && ok()) Read(value.emplace(), false);
+      if (present && ok()) Read(value.emplace(T()), false);
     } else {
       using LengthType = std::conditional_t<std::is_same_v<T, std::string>, int16_t, int32_t>;
       const std::optional<size_t> length = Length<LengthType>(nullable);
-      if (length && ok()) ReadSized(value.emplace(), *length);
+      if (length && ok()) ReadSized(value.emplace(T()), *length);
     }
   }
 

@@ -126,6 +126,17 @@ TEST(ConfigTest, EveryDefaultIsReadBackAsItself) {
   EXPECT_EQ(ConfigToText(loaded.config), ConfigToText(LoadConfig(std::nullopt, {}).config));
 }
 
+TEST(ConfigTest, WhatIsPrintedIsReadAgainAsItWas) {
+  const LoadedConfig loaded =
+      FromSettings({"kafka.listen=[::1]:9092", "node.rack=- a: \"b\" #c", "log.file=~"});
+  ASSERT_THAT(loaded.problems, IsEmpty());
+  const LoadedConfig again = FromYaml(ConfigToText(loaded.config));
+  EXPECT_THAT(again.problems, IsEmpty());
+  EXPECT_EQ(again.config.kafka.listen.host, loaded.config.kafka.listen.host);
+  EXPECT_EQ(again.config.node.rack, "- a: \"b\" #c");
+  EXPECT_EQ(again.config.log.file, "~");
+}
+
 TEST(ConfigTest, SettingsWinOverTheFile) {
   const LoadedConfig loaded =
       ParseConfig("raft: {heartbeat_ms: 50}\nshards: 3\n", "test.yaml", {"shards=2", "shards=4"});

@@ -25,7 +25,8 @@ void HandleOffsetDelete(Call<OffsetDeleteRequest> call) {
       OffsetDeleteResponse::Topic& line = response.topics.emplace_back();
       line.name = topic.name;
       for (const OffsetDeleteRequest::Partition& partition : topic.partitions) {
-        line.partitions.push_back({partition.index, CodeOf(*each++)});
+        const GroupError error = each == errors.each.end() ? errors.error : *each++;
+        line.partitions.push_back({partition.index, CodeOf(error)});
       }
     }
     call.Answer(response);
