@@ -11,5 +11,5 @@ source "$(dirname "${BASH_SOURCE[0]}")/lib/common.sh"
 
 case " $* " in *" --help "* | *" -h "*) exec python3 "$ROOT/tests/chaos/chaos.py" --help ;; esac
 ((EUID == 0)) || die "chaos.sh makes network namespaces and mounts disks: run it as root."
-[[ -n "${JANGADA_BIN:-}" ]] || "$ROOT/scripts/build.sh" release jangada jangada-server chaos_client
+[[ -n "${JANGADA_BIN:-}" ]] || "$ROOT/scripts/build.sh" release jangada jangada-server chaos_client check_history steady_timers
 exec python3 "$ROOT/tests/chaos/chaos.py" "$@"

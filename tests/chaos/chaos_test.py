@@ -17,6 +17,7 @@ sys.path.insert(0, str(HERE))
 
 import chaos  # noqa: E402
 import timeline  # noqa: E402
+from lab import FAKETIME, STEADY_TIMERS  # noqa: E402
 from network import CLIENTS, Network  # noqa: E402
 
 SKIPPED = 77
@@ -59,6 +60,24 @@ class PartsTest(unittest.TestCase):
         self.assertEqual(text.count("<rect"), 1 + 2 * 2)
         self.assertIn("&lt;title&gt;", text)
         self.assertEqual(timeline.rates([(0.5, 0, 3), (1.5, 0, 10)], 0.0, 2.0), [3, 7, 0])
+
+
+class MovedClockTest(unittest.TestCase):
+    # A timer of the monotonic clock that is due at once, set as Asio does it.
+    SCRIPT = """
+import ctypes, select
+libc = ctypes.CDLL(None)
+timer = libc.timerfd_create(1, 0)
+libc.timerfd_settime(timer, 1, (ctypes.c_long * 4)(0, 0, 0, 1), None)
+print("fired" if select.select([timer], [], [], 5)[0] else "never")
+"""
+
+    def test_a_timer_that_is_due_fires_while_the_wall_clock_is_moved(self):
+        environment = dict(os.environ, LD_PRELOAD=f"{STEADY_TIMERS}:{FAKETIME}", FAKETIME="@2020-01-01 00:00:00",
+                           FAKETIME_DONT_FAKE_MONOTONIC="1")
+        result = subprocess.run([sys.executable, "-c", self.SCRIPT], env=environment, capture_output=True, text=True,
+                                timeout=60)
+        self.assertEqual(result.stdout, "fired\n", result.stderr)
 
 
 class RunTest(unittest.TestCase):

@@ -20,6 +20,7 @@ NAMESPACES = "jangada-lab"  # then the lab's process id
 TOPIC = "chaos"
 REPLICAS = 3
 FAKETIME = pathlib.Path("/usr/lib/x86_64-linux-gnu/faketime/libfaketimeMT.so.1")
+STEADY_TIMERS = BIN / "libsteady_timers.so"  # its opening says why
 SERVE_SECONDS = 60
 WHOLE_SECONDS = 120
 
@@ -222,7 +223,7 @@ class Lab:
         words = [word for setting in settings for word in ("--set", setting)]
         environment = dict(os.environ)
         if "clock" in self.faults:
-            environment.update(LD_PRELOAD=str(FAKETIME), FAKETIME_TIMESTAMP_FILE=str(node.clock),
+            environment.update(LD_PRELOAD=f"{STEADY_TIMERS}:{FAKETIME}", FAKETIME_TIMESTAMP_FILE=str(node.clock),
                                FAKETIME_DONT_FAKE_MONOTONIC="1", FAKETIME_CACHE_DURATION="1")
         with open(node.log, "ab") as log:
             node.process = subprocess.Popen([*self.network.inside(number), BIN / "jangada-server", *words],
@@ -263,9 +264,22 @@ class Lab:
         try:
             code = node.process.wait(seconds)
         except subprocess.TimeoutExpired:
-            raise LabError(f"node {number} did not end within {seconds} s of SIGTERM") from None
+            stacks = self.save_stacks(node)
+            raise LabError(f"node {number} did not end within {seconds} s of SIGTERM{stacks}") from None
         if code != 0:
             raise LabError(f"node {number} ended with {code} after SIGTERM: {node.last_line()}")
+
+    @staticmethod
+    def save_stacks(node):
+        """What every thread of a node that hangs is doing, beside its log; where there is gdb."""
+        path = node.log.with_name("stacks")
+        try:
+            with open(path, "wb") as out:
+                subprocess.run(["gdb", "-p", str(node.process.pid), "-batch", "-ex", "thread apply all backtrace 24"],
+                               stdin=subprocess.DEVNULL, stdout=out, stderr=subprocess.STDOUT, timeout=60, check=False)
+        except (OSError, subprocess.TimeoutExpired):
+            return ""
+        return f"; see {path}"
 
     def unexpected_ends(self):
         return [f"node {node.number} ended by itself with {node.process.poll()}: {node.last_line()}"
