@@ -63,6 +63,8 @@ void ControllerRoom::Start(const storage::GroupState& state) {
     context_.observer.OnMustStop(status.error());
     return;
   }
+  // A checkpoint at the log's end: the image's last entry is the log's.
+  if (machine_->image()->version == state.last.index) start_term_ = state.last.term;
   controller_.Start(*this, *machine_);
   // A checkpoint at the log's end is the present image, and there may be no entry for long that
   // brings another.
@@ -118,8 +120,16 @@ Status ControllerRoom::TransferLeadership(NodeId to) { return replica_->Transfer
 
 void ControllerRoom::OnImage(ClusterImagePtr image) {
   context_.image.Set(image);
+  NoteCurrency();
   context_.observer.OnNewImage(*image);
   reconciler_->OnImage(std::move(image));
+}
+
+void ControllerRoom::NoteCurrency() {
+  if (replica_ == nullptr) return;
+  const raft::RaftStatus status = replica_->status();
+  const raft::Term applied = machine_->applied_term() > 0 ? machine_->applied_term() : start_term_;
+  context_.image.SetCurrent(status.leader.has_value() && applied == status.term);
 }
 
 bool ControllerRoom::HasReadyLeader(GroupId group) const {
@@ -135,6 +145,7 @@ Status ControllerRoom::ValidateTopicConfigs(
 void ControllerRoom::OnRefused(const Error& error) { context_.observer.OnMustStop(error); }
 
 void ControllerRoom::OnRoleChange(GroupId group, const raft::RoleChange& change, bool ready) {
+  NoteCurrency();
   context_.observer.OnControllerLeadership(change, ready);
 }
 

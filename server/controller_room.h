@@ -63,6 +63,9 @@ class ControllerRoom final : public ControllerGroup, public ControllerHost, publ
   void OnPeerUnreachable(NodeId peer, bool refused);
   void OnPeerStatus(const NodeStatus& status);
   void OnPeerCall(NodeId from, const PeerCall& call, Callback<Result<Bytes>> reply);
+  /// Tells the image's holder whether it is current. Now and then: a leader may be lost without a
+  /// change of role.
+  void NoteCurrency();
   /// A partition's leadership changed here.
   void OnLeadership(GroupId group, bool ready);
 
@@ -91,6 +94,7 @@ class ControllerRoom final : public ControllerGroup, public ControllerHost, publ
   Controller controller_;
   std::unique_ptr<Reconciler> reconciler_;
   ControllerMachine* machine_;  // owned by replica_
+  raft::Term start_term_ = 0;   // of the entry that the image began with
   std::unique_ptr<Replica> replica_;
 };
 

@@ -252,6 +252,9 @@ std::optional<KnownLeader> LocalBroker::KnownLeaderOf(const TopicPartition& wher
 }
 
 std::optional<NodeId> LocalBroker::ControllerLeader() const {
+  // Whoever has not caught up with a leader does not speak for it: see status_map of the gRPC door.
+  const Controller* controller = controller_;
+  if (controller == nullptr || !controller->is_current()) return std::nullopt;
   const auto hint = leaders_.Find(kControllerGroup);
   return hint ? std::optional(hint->leader) : std::nullopt;
 }

@@ -58,6 +58,7 @@ void NodeRooms::Furnish(const Surroundings& surroundings, std::vector<storage::G
 void NodeRooms::OnStatusRound() {
   if (on_status_round_) on_status_round_();
   if (!room_) return;
+  room_->NoteCurrency();
   std::map<NodeId, NodeView> nodes = room_->liveness().Nodes(controller_shard().NowUs());
   nodes[config_.self()] = {.live = true, .condition = teller_->Condition()};
   broker_->SetNodes(std::move(nodes));

@@ -27,9 +27,8 @@ void PeerRouter::WithRoom(Task task) {
 
 ClusterImagePtr PeerRouter::KnownImage() const {
   ClusterImagePtr image = image_.Get();
-  // Without a leader of group 0 the image may be of a past in which a peer had another disk.
-  const bool current = image->version > 0 && leaders_.Find(kControllerGroup).has_value();
-  return current ? image : nullptr;
+  // The image may be of a past in which a peer had another disk.
+  return image->version > 0 && image_.IsCurrent() ? image : nullptr;
 }
 
 Status PeerRouter::CheckPeer(const PeerIdentity& peer) {

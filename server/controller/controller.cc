@@ -3,6 +3,7 @@
 #include <spdlog/spdlog.h>
 
 #include <algorithm>
+#include <atomic>
 #include <limits>
 #include <list>
 #include <utility>
@@ -63,6 +64,8 @@ struct Controller::Impl : std::enable_shared_from_this<Controller::Impl> {
   int64_t producer_ids_end = 0;
   bool block_asked = false;
   bool registered = false;
+  uint64_t current_from = 0;  // the version that this node's registration is in
+  std::atomic<bool> current = false;
   uint64_t replay_until = std::numeric_limits<uint64_t>::max();  // until Start: nothing is current
   bool ending = false;                                           // removed: the process will end
   bool stopped = false;
@@ -80,6 +83,7 @@ struct Controller::Impl : std::enable_shared_from_this<Controller::Impl> {
   void InitProducer(Callback<Result<ProducerIdentity>> done);
   void OnBlock(const Answer& answer);
   void Register(Callback<Status> done);
+  void NoteVersion();
   bool IsRemoved() const;
   void EndIfRemoved();
   void PostChores();
@@ -199,6 +203,8 @@ void Controller::Impl::Register(Callback<Status> done) {
                  [this, done = std::move(done)](Answer answer) mutable {
                    if (!answer.error) {
                      registered = true;
+                     current_from = answer.version;
+                     NoteVersion();
                      spdlog::info("registered node={} disk={}", options.self.id.value(),
                                   options.self.disk_id.ToString());
                      return done(Status());
@@ -215,6 +221,12 @@ void Controller::Impl::Register(Callback<Status> done) {
                    After(kRegisterAgainUs,
                          [shared](Impl& self) { self.Register(std::move(*shared)); });
                  });
+}
+
+/// A leader that had applied all that was committed before its term answered the registration. So
+/// an image of that version lacks nothing of what was decided before this node started.
+void Controller::Impl::NoteVersion() {
+  if (registered && image->version >= current_from) current = true;
 }
 
 /// The last image that a removed node sees says so: it holds nothing and leads nobody.
@@ -415,12 +427,15 @@ uint64_t Controller::replay_until() const { return impl_->replay_until; }
 
 bool Controller::registered() const { return impl_->registered; }
 
+bool Controller::is_current() const { return impl_->current; }
+
 std::optional<NodeId> Controller::leader() const {
   return impl_->group == nullptr ? std::nullopt : impl_->group->status().leader;
 }
 
 void Controller::OnImage(ClusterImagePtr image) {
   impl_->image = image;
+  impl_->NoteVersion();
   if (impl_->group != nullptr) {
     // A tail that was never committed may be cut off: no image will ever speak of it.
     impl_->replay_until =

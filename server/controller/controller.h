@@ -109,6 +109,9 @@ class Controller final : public MachineListener, public ReconcilerFront {
 
   /// This node registered with the cluster since it started.
   bool registered() const;
+  /// The image holds all that was decided before this node started. Before that, what it lacks may
+  /// be there all the same. Any thread.
+  bool is_current() const;
   /// Who leads group 0, as far as its replica here knows.
   std::optional<NodeId> leader() const;
 

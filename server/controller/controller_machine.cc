@@ -13,6 +13,7 @@ void ControllerMachine::Apply(const raft::Entry& entry) {
   if (stuck_) return;
   ClusterImage image = *image_;  // topics are shared: the copy costs pointers, not partitions
   image.version = entry.index;
+  applied_term_ = entry.term;
   if (entry.type == raft::EntryType::kCommand) {
     const Result<record::Command> command = record::DecodeCommand(entry.payload.view());
     if (!command.ok()) {
@@ -30,6 +31,7 @@ void ControllerMachine::Apply(const raft::Entry& entry) {
 Bytes ControllerMachine::EncodeState() const { return record::EncodeImage(*image_); }
 
 Status ControllerMachine::RestoreState(std::string_view state, int64_t, int64_t) {
+  applied_term_ = 0;
   if (state.empty()) {
     Publish(ClusterImage());
     return {};

@@ -41,6 +41,8 @@ class ControllerMachine final : public StateMachine {
   void OnLeadershipLost() override;
 
   const ClusterImagePtr& image() const { return image_; }
+  /// Of the last entry applied; 0 while none was since the checkpoint.
+  raft::Term applied_term() const { return applied_term_; }
 
   /// Keeps the outcome of the command with this request id when it is applied here. Ask before
   /// proposing.
@@ -55,6 +57,7 @@ class ControllerMachine final : public StateMachine {
 
   MachineListener& listener_;
   ClusterImagePtr image_;
+  raft::Term applied_term_ = 0;
   std::map<uint64_t, std::optional<Result<int64_t>>> expected_;
   bool stuck_ = false;  // an entry could not be folded: nothing after it may be
 };

@@ -22,6 +22,16 @@ void NameLeader(v1::ErrorDetail* detail, const TopicPartition& where, const Brok
   detail->set_leader_grpc_address(node->second.grpc.ToString());
 }
 
+/// A node that knows no leader of the controller, as each does for a moment after its start, may
+/// not know of a topic what was decided long ago: it must not say that there is none.
+Error Told(const Error& error, const Broker& broker) {
+  if (error.code != ErrorCode::kUnknownTopic || broker.ControllerLeader()) return error;
+  return {
+      ErrorCode::kUnavailable,
+      "This node has not heard from the cluster's controller which topics there are: nothing was "
+      "done; try again shortly."};
+}
+
 }  // namespace
 
 Presentation PresentationOf(ErrorCode code) {
@@ -60,27 +70,29 @@ Presentation PresentationOf(ErrorCode code) {
 }
 
 v1::ErrorDetail DetailOf(const Error& error, const TopicPartition* where, const Broker& broker) {
-  const Presentation presentation = PresentationOf(error.code);
+  const Error told = Told(error, broker);
+  const Presentation presentation = PresentationOf(told.code);
   v1::ErrorDetail detail;
-  detail.set_code(ErrorCodeName(error.code));
-  detail.set_message(error.message);
+  detail.set_code(ErrorCodeName(told.code));
+  detail.set_message(told.message);
   detail.set_fate(presentation.fate);
   detail.set_retriable(presentation.retriable);
   if (where != nullptr) {
     detail.set_topic(where->topic);
     detail.set_partition(where->partition);
-    if (error.code == ErrorCode::kNotLeader) NameLeader(&detail, *where, broker);
+    if (told.code == ErrorCode::kNotLeader) NameLeader(&detail, *where, broker);
   }
   return detail;
 }
 
 grpc::Status StatusOf(const Error& error, const TopicPartition* where, const Broker& broker) {
-  const grpc::StatusCode code = PresentationOf(error.code).code;
+  const v1::ErrorDetail detail = DetailOf(error, where, broker);
+  const grpc::StatusCode code = PresentationOf(Told(error, broker).code).code;
   v1::RpcStatus rich;
   rich.set_code(code);
-  rich.set_message(error.message);
-  rich.add_details()->PackFrom(DetailOf(error, where, broker));
-  return grpc::Status(code, error.message, rich.SerializeAsString());
+  rich.set_message(detail.message());
+  rich.add_details()->PackFrom(detail);
+  return grpc::Status(code, detail.message(), rich.SerializeAsString());
 }
 
 std::optional<v1::ErrorDetail> DetailFrom(const grpc::Status& status) {

@@ -65,7 +65,10 @@ MetadataResponse::Topic Find(const MetadataWork& work, const ClusterView& view,
   }
   if (!CheckTopicName(*asked.name).ok()) return Missing(Code::kInvalidTopic, asked);
   const auto created = work.created.find(*asked.name);
-  return Missing(created == work.created.end() ? Code::kUnknownTopicOrPartition : created->second,
+  if (created != work.created.end()) return Missing(created->second, asked);
+  // A node that has not heard from the controller which topics there are has its client ask again.
+  return Missing(work.call.broker().ControllerLeader() ? Code::kUnknownTopicOrPartition
+                                                       : Code::kLeaderNotAvailable,
                  asked);
 }
 

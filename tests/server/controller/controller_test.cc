@@ -47,6 +47,32 @@ TEST_F(ControllerTest, ATailThatWasCutOffIsNoHistoryToWaitFor) {
   EXPECT_EQ(node(1).controller->replay_until(), 4u);
 }
 
+TEST_F(ControllerTest, AStartedNodeKnowsTheTopicsOnceItHasWhatTheLeaderHadWhenItRegistered) {
+  BootThree();
+  for (const int id : {1, 2, 3}) EXPECT_TRUE(node(id).controller->is_current()) << id;
+  ASSERT_TRUE(CreateTopic(1, Topic("t", 1, 3)).ok());
+  // Started anew, and its replica of the log gets nothing yet.
+  node(3).TakeDown();
+  Boot(3);
+  log_.machines.erase(NodeId(3));
+  RunForSeconds(2);
+  EXPECT_TRUE(node(3).controller->registered());
+  EXPECT_FALSE(node(3).controller->is_current());
+  ClusterImage old = *node(1).image;
+  old.topics.clear();
+  --old.version;
+  node(3).controller->OnImage(std::make_shared<const ClusterImage>(old));
+  EXPECT_FALSE(node(3).controller->is_current());
+  node(3).controller->OnImage(node(1).image);
+  EXPECT_TRUE(node(3).controller->is_current());
+}
+
+TEST_F(ControllerTest, WithoutALeaderNobodyKnowsWhichTopicsThereAre) {
+  for (const int id : {1, 2, 3}) Boot(id);
+  RunForSeconds(5);
+  for (const int id : {1, 2, 3}) EXPECT_FALSE(node(id).controller->is_current()) << id;
+}
+
 TEST_F(ControllerTest, ACreationWhoseLeadersNeverComeTimesOut) {
   BootThree();
   ready_.clear();
