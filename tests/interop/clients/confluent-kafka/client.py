@@ -24,6 +24,14 @@ def admin():
     return AdminClient({"bootstrap.servers": BOOTSTRAP})
 
 
+def eventually(condition, sentence):
+    """A change is there at once on the node that took it; on the others a moment later."""
+    deadline = time.monotonic() + 20
+    while not condition():
+        check(time.monotonic() < deadline, sentence)
+        time.sleep(0.1)
+
+
 def settle(futures):
     """Waits for the answers of an admin call; the first one."""
     return [future.result(SECONDS) for future in futures.values()][0]
@@ -180,19 +188,17 @@ def administer():
     change = ConfigResource(ResourceType.TOPIC, TOPIC, incremental_configs=[
         ConfigEntry("retention.ms", "86400000", incremental_operation=AlterConfigOpType.SET)])
     settle(client.incremental_alter_configs([change]))
-    configs = settle(client.describe_configs([ConfigResource(ResourceType.TOPIC, TOPIC)]))
-    check(configs["retention.ms"].value == "86400000", f"retention.ms is {configs['retention.ms'].value}")
+    described = [ConfigResource(ResourceType.TOPIC, TOPIC)]
+    eventually(lambda: settle(client.describe_configs(described))["retention.ms"].value == "86400000",
+               "retention.ms was not set")
     settle(client.create_partitions([NewPartitions(TOPIC, 4)]))
-    check(len(client.list_topics(TOPIC, timeout=SECONDS).topics[TOPIC].partitions) == 4, "not 4 partitions")
+    eventually(lambda: len(client.list_topics(TOPIC, timeout=SECONDS).topics[TOPIC].partitions) == 4, "not 4 partitions")
     low = settle(client.delete_records([TopicPartition(TOPIC, 0, 60)])).low_watermark
     check(low == 60, f"the low watermark is {low}")
     check(read_all(40)[0].offset() == 60, "the first record left is not 60")
     check(len(client.describe_cluster().result(SECONDS).nodes) == 3, "not three nodes")
     settle(client.delete_topics([TOPIC]))
-    deadline = time.monotonic() + 20
-    while TOPIC in client.list_topics(timeout=SECONDS).topics:
-        check(time.monotonic() < deadline, "the topic is still listed")
-        time.sleep(0.2)
+    eventually(lambda: TOPIC not in client.list_topics(timeout=SECONDS).topics, "the topic is still listed")
 
 
 def failover():

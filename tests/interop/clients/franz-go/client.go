@@ -95,6 +95,13 @@ func checkSame(got, sent []*kgo.Record) {
 	}
 }
 
+// eventually: a change is there at once on the node that took it; on the others a moment later.
+func eventually(condition func() bool, sentence string) {
+	for deadline := time.Now().Add(20 * time.Second); !condition(); time.Sleep(100 * time.Millisecond) {
+		check(time.Now().Before(deadline), sentence)
+	}
+}
+
 func create() {
 	check(makeTopic(3) == nil, "the topic was not made")
 	topics := must(admin().ListTopics(patient))
@@ -192,13 +199,17 @@ func administer() {
 	day := "86400000"
 	altered := must(client.AlterTopicConfigs(patient, []kadm.AlterConfig{{Op: kadm.SetConfig, Name: "retention.ms", Value: &day}}, topic))
 	check(altered[0].Err == nil, "%v", altered[0].Err)
-	configs := must(client.DescribeTopicConfigs(patient, topic))
-	for _, config := range configs[0].Configs {
-		check(config.Key != "retention.ms" || *config.Value == day, "retention.ms is %s", *config.Value)
-	}
+	eventually(func() bool {
+		for _, config := range must(client.DescribeTopicConfigs(patient, topic))[0].Configs {
+			if config.Key == "retention.ms" {
+				return *config.Value == day
+			}
+		}
+		return false
+	}, "retention.ms was not set")
 	grown := must(client.CreatePartitions(patient, 3, topic))
 	check(grown[topic].Err == nil, "%v", grown[topic].Err)
-	check(len(must(client.ListTopics(patient, topic))[topic].Partitions) == 4, "not 4 partitions")
+	eventually(func() bool { return len(must(client.ListTopics(patient, topic))[topic].Partitions) == 4 }, "not 4 partitions")
 	for _, folders := range must(client.DescribeAllLogDirs(patient, kadm.TopicsSet{topic: {0: {}}})) {
 		for _, folder := range folders {
 			check(folder.Err == nil && folder.Topics[topic][0].Size > 1000, "the log takes %d bytes", folder.Topics[topic][0].Size)
@@ -211,9 +222,7 @@ func administer() {
 	check(readAll(40)[0].Offset == 60, "the first record left is not 60")
 	gone := must(client.DeleteTopics(patient, topic))
 	check(gone[topic].Err == nil, "%v", gone[topic].Err)
-	for must(client.ListTopics(patient)).Has(topic) {
-		time.Sleep(200 * time.Millisecond)
-	}
+	eventually(func() bool { return !must(client.ListTopics(patient)).Has(topic) }, "the topic is still listed")
 }
 
 func failover() {

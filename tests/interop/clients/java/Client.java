@@ -29,6 +29,19 @@ public class Client {
     if (!good) throw new IllegalStateException(sentence);
   }
 
+  interface Condition {
+    boolean holds() throws Exception;
+  }
+
+  /** A change is there at once on the node that took it; on the others a moment later. */
+  static void eventually(Condition condition, String sentence) throws Exception {
+    long deadline = System.currentTimeMillis() + 20_000;
+    while (!condition.holds()) {
+      check(System.currentTimeMillis() < deadline, sentence);
+      Thread.sleep(100);
+    }
+  }
+
   static Map<String, Object> settings(Object... pairs) {
     Map<String, Object> all = new HashMap<>();
     all.put("bootstrap.servers", System.getenv("BOOTSTRAP"));
@@ -207,10 +220,10 @@ public class Client {
     try (Admin admin = admin()) {
       AlterConfigOp day = new AlterConfigOp(new ConfigEntry("retention.ms", "86400000"), AlterConfigOp.OpType.SET);
       admin.incrementalAlterConfigs(Map.of(resource, List.of(day))).all().get();
-      String now = admin.describeConfigs(List.of(resource)).all().get().get(resource).get("retention.ms").value();
-      check(now.equals("86400000"), "retention.ms is " + now);
+      eventually(() -> admin.describeConfigs(List.of(resource)).all().get().get(resource).get("retention.ms").value().equals("86400000"),
+          "retention.ms was not set");
       admin.createPartitions(Map.of(TOPIC, NewPartitions.increaseTo(4))).all().get();
-      check(admin.describeTopics(List.of(TOPIC)).allTopicNames().get().get(TOPIC).partitions().size() == 4, "not 4 partitions");
+      eventually(() -> admin.describeTopics(List.of(TOPIC)).allTopicNames().get().get(TOPIC).partitions().size() == 4, "not 4 partitions");
       admin.describeLogDirs(List.of(1, 2, 3)).allDescriptions().get().values().forEach(folders -> folders.values().forEach(folder -> {
         check(folder.totalBytes().getAsLong() > folder.usableBytes().getAsLong(), "the disk is described as " + folder);
         check(folder.replicaInfos().get(FIRST).size() > 1000, "the log takes " + folder.replicaInfos().get(FIRST));
@@ -221,7 +234,7 @@ public class Client {
       check(low == 60, "the low watermark is " + low);
       check(readAll(40).get(0).offset() == 60, "the first record left is not 60");
       admin.deleteTopics(List.of(TOPIC)).all().get();
-      while (admin.listTopics().names().get().contains(TOPIC)) Thread.sleep(200);
+      eventually(() -> !admin.listTopics().names().get().contains(TOPIC), "the topic is still listed");
     }
   }
 

@@ -20,6 +20,14 @@ def check(condition, sentence):
         sys.exit(sentence)
 
 
+def eventually(condition, sentence):
+    """A change is there at once on the node that took it; on the others a moment later."""
+    deadline = time.monotonic() + 20
+    while not condition():
+        check(time.monotonic() < deadline, sentence)
+        time.sleep(0.1)
+
+
 def admin():
     return KafkaAdminClient(bootstrap_servers=BOOTSTRAP)
 
@@ -160,20 +168,17 @@ def administer():
     one = TopicPartition(TOPIC, 0)
     with admin() as client:
         client.alter_configs([ConfigResource(ConfigResourceType.TOPIC, TOPIC, {"retention.ms": "86400000"})])
-        configs = client.describe_configs([ConfigResource(ConfigResourceType.TOPIC, TOPIC, {"retention.ms": None})])
-        check("86400000" in str(configs), f"configs are {configs}")
+        described = [ConfigResource(ConfigResourceType.TOPIC, TOPIC, {"retention.ms": None})]
+        eventually(lambda: "86400000" in str(client.describe_configs(described)), "retention.ms was not set")
         client.create_partitions({TOPIC: 4})
-        check(len(client.describe_topics([TOPIC])[0]["partitions"]) == 4, "not 4 partitions")
+        eventually(lambda: len(client.describe_topics([TOPIC])[0]["partitions"]) == 4, "not 4 partitions")
         sizes = [partition for node in client.describe_log_dirs({TOPIC: [0]}) for folder in node["log_dirs"]
                  for topic in folder["topics"] for partition in topic["partitions"]]
         check(len(sizes) == 3 and all(size["partition_size"] > 1000 for size in sizes), f"sizes are {sizes}")
         client.delete_records({one: 60})
         check(read_all(40)[0].offset == 60, "the first record left is not 60")
         client.delete_topics([TOPIC])
-        deadline = time.monotonic() + 20
-        while TOPIC in client.list_topics():
-            check(time.monotonic() < deadline, "the topic is still listed")
-            time.sleep(0.2)
+        eventually(lambda: TOPIC not in client.list_topics(), "the topic is still listed")
 
 
 def failover():

@@ -14,6 +14,15 @@ function check(condition, sentence) {
   if (!condition) throw new Error(sentence)
 }
 
+// A change is there at once on the node that took it; on the others a moment later.
+async function eventually(condition, sentence) {
+  const deadline = Date.now() + 20000
+  while (!await condition()) {
+    check(Date.now() < deadline, sentence)
+    await sleep(100)
+  }
+}
+
 async function withAdmin(work) {
   const admin = kafka.admin()
   await admin.connect()
@@ -130,21 +139,20 @@ async function administer() {
     await admin.alterConfigs({
       resources: [{ ...resource, configEntries: [{ name: 'retention.ms', value: '86400000' }] }],
     })
-    const { resources } = await admin.describeConfigs({
-      includeSynonyms: false, resources: [{ ...resource, configNames: ['retention.ms'] }],
-    })
-    check(resources[0].configEntries[0].configValue === '86400000', 'retention.ms is another')
+    await eventually(async () => {
+      const { resources } = await admin.describeConfigs({
+        includeSynonyms: false, resources: [{ ...resource, configNames: ['retention.ms'] }],
+      })
+      return resources[0].configEntries[0].configValue === '86400000'
+    }, 'retention.ms was not set')
     await admin.createPartitions({ topicPartitions: [{ topic: TOPIC, count: 4 }] })
-    check((await admin.fetchTopicMetadata({ topics: [TOPIC] })).topics[0].partitions.length === 4, 'not 4 partitions')
+    await eventually(async () =>
+      (await admin.fetchTopicMetadata({ topics: [TOPIC] })).topics[0].partitions.length === 4, 'not 4 partitions')
     await admin.deleteTopicRecords({ topic: TOPIC, partitions: [{ partition: 0, offset: '60' }] })
     const offsets = await admin.fetchTopicOffsets(TOPIC)
     check(offsets.find(one => one.partition === 0).low === '60', 'the low watermark is not 60')
     await admin.deleteTopics({ topics: [TOPIC] })
-    const deadline = Date.now() + 20000
-    while ((await admin.listTopics()).includes(TOPIC)) {
-      check(Date.now() < deadline, 'the topic is still listed')
-      await sleep(200)
-    }
+    await eventually(async () => !(await admin.listTopics()).includes(TOPIC), 'the topic is still listed')
   })
 }
 

@@ -98,6 +98,13 @@ func checkSame(got []*sarama.ConsumerMessage, sent []*sarama.ProducerMessage) {
 	}
 }
 
+// eventually: a change is there at once on the node that took it; on the others a moment later.
+func eventually(condition func() bool, sentence string) {
+	for deadline := time.Now().Add(20 * time.Second); !condition(); time.Sleep(100 * time.Millisecond) {
+		check(time.Now().Before(deadline), sentence)
+	}
+}
+
 func create() {
 	check(makeTopic(3) == nil, "the topic was not made")
 	_, listed := must(admin().ListTopics())[topic]
@@ -210,10 +217,11 @@ func administer() {
 		"retention.ms": {Operation: sarama.IncrementalAlterConfigsOperationSet, Value: &day}}
 	check(client.IncrementalAlterConfig(sarama.TopicResource, topic, change, false) == nil, "the config was not altered")
 	resource := sarama.ConfigResource{Type: sarama.TopicResource, Name: topic, ConfigNames: []string{"retention.ms"}}
-	configs := must(client.DescribeConfig(resource))
-	check(configs[0].Value == day, "retention.ms is %s", configs[0].Value)
+	eventually(func() bool { return must(client.DescribeConfig(resource))[0].Value == day }, "retention.ms was not set")
 	check(client.CreatePartitions(topic, 4, nil, false) == nil, "no partitions were added")
-	check(len(must(client.DescribeTopics([]string{topic}))[0].Partitions) == 4, "not 4 partitions")
+	eventually(func() bool {
+		return len(must(client.DescribeTopics([]string{topic}))[0].Partitions) == 4
+	}, "not 4 partitions")
 	for _, folders := range must(client.DescribeLogDirs([]int32{1, 2, 3})) {
 		for _, folder := range folders {
 			for _, sized := range folder.Topics {
@@ -227,12 +235,10 @@ func administer() {
 	check(client.DeleteRecords(topic, map[int32]int64{0: 60}) == nil, "records were not deleted")
 	check(readAll(40)[0].Offset == 60, "the first record left is not 60")
 	check(client.DeleteTopic(topic) == nil, "the topic was not deleted")
-	for {
-		if _, listed := must(client.ListTopics())[topic]; !listed {
-			break
-		}
-		time.Sleep(200 * time.Millisecond)
-	}
+	eventually(func() bool {
+		_, listed := must(client.ListTopics())[topic]
+		return !listed
+	}, "the topic is still listed")
 }
 
 func failover() {
