@@ -1,13 +1,14 @@
 #!/usr/bin/env bash
 # Builds Jangada: installs what is missing, configures with Ninja, builds.
 #
-#   scripts/build.sh [release|debug|asan|tsan|fuzz] [TARGET...]
+#   scripts/build.sh [release|debug|asan|tsan|fuzz|coverage] [TARGET...]
 #
 #   release   optimised, with line numbers (default)
 #   debug     not optimised, DCHECK on
 #   asan      AddressSanitizer and UndefinedBehaviorSanitizer over everything of ours
 #   tsan      ThreadSanitizer, only the targets that link neither gRPC nor RocksDB
 #   fuzz      clang's libFuzzer with the sanitizers of asan, only the fuzz targets (scripts/fuzz.sh runs them)
+#   coverage  counts which lines the simulator reaches; builds only what scripts/sim.sh --coverage needs
 #
 # Without a TARGET everything of the preset is built. Binaries land in build/PRESET/bin/.
 # JOBS=N sets the number of compilers; by default one per core, fewer where memory is short.
@@ -17,7 +18,7 @@ source "$(dirname "${BASH_SOURCE[0]}")/lib/common.sh"
 
 case "${1:-}" in
   -h | --help) print_help; exit 0 ;;
-  release | debug | asan | tsan | fuzz) preset="$1"; shift ;;
+  release | debug | asan | tsan | fuzz | coverage) preset="$1"; shift ;;
   "") preset=release ;;
   *) usage_error "$1 is not a preset." ;;
 esac
@@ -53,6 +54,10 @@ case "$preset" in
   fuzz)
     options+=(-DJANGADA_FUZZ=ON -DCMAKE_CXX_COMPILER=clang++-14)
     ((${#targets[@]})) || targets=(fuzzers)
+    ;;
+  coverage)
+    options+=(-DJANGADA_COVERAGE=ON)
+    ((${#targets[@]})) || targets=(sim jangada_runtime)
     ;;
 esac
 

@@ -70,6 +70,7 @@ check_lint() {
 part "set-up" scripts/setup.sh --lint
 part "format" check_format
 part "include and house rules" python3 tests/house/house_test.py
+part "seeded bugs apply" python3 scripts/lib/mutants.py check
 part "build" scripts/build.sh release
 part "lint" check_lint
 part "tests" scripts/test.sh release

@@ -4,6 +4,10 @@
 option(JANGADA_ASAN "Build with AddressSanitizer and UndefinedBehaviorSanitizer" OFF)
 option(JANGADA_TSAN "Build with ThreadSanitizer" OFF)
 option(JANGADA_FUZZ "Build for libFuzzer, with clang: tests/fuzz and what it links" OFF)
+option(JANGADA_COVERAGE "Count which lines of JANGADA_COVERED are reached" OFF)
+
+# What the simulator is to reach (scripts/sim.sh --coverage), and the simulator, which brings inline functions to life.
+set(JANGADA_COVERED jangada_raft jangada_replica jangada_partition jangada_controller jangada_runtime jangada_sim)
 
 find_program(JANGADA_CCACHE ccache)
 if(JANGADA_CCACHE)
@@ -49,6 +53,10 @@ if(JANGADA_TSAN)
   add_link_options(-fsanitize=thread)
 endif()
 
+if(JANGADA_COVERAGE)
+  add_link_options(--coverage)
+endif()
+
 find_package(Threads REQUIRED)
 find_package(GTest REQUIRED)
 
@@ -59,6 +67,9 @@ function(jangada_library name)
   add_library(${name} STATIC ${ARG_SOURCES})
   target_link_libraries(${name} PUBLIC ${ARG_PUBLIC} PRIVATE jangada_options ${ARG_PRIVATE})
   target_include_directories(${name} PUBLIC ${CMAKE_SOURCE_DIR} ${CMAKE_SOURCE_DIR}/include)
+  if(JANGADA_COVERAGE AND name IN_LIST JANGADA_COVERED)
+    target_compile_options(${name} PRIVATE --coverage)
+  endif()
 endfunction()
 
 # jangada_test(NAME SOURCES... LIBS libs... [TIMEOUT s] [LABELS ...]): one gtest executable, one ctest entry.

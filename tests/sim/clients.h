@@ -97,6 +97,7 @@ class ProducerLane {
                 std::optional<NodeId> hint);
   void OnAcknowledged(Batch& batch, NodeId asked, const server::ProduceResult& result);
   void OnError(Batch& batch, NodeId asked, const Error& error, std::optional<NodeId> hint);
+  bool WasBusy() const;
   void GiveUp(const std::string& why);
   void RetryLater();
   void AskForIdentity();
@@ -114,6 +115,7 @@ class ProducerLane {
   int32_t next_sequence_ = 0;
   uint64_t next_number_ = 0;
   std::string last_error_;
+  int64_t acknowledged_at_us_ = 0;  // last, of this identity
   uint64_t attempts_ = 0;
   bool retry_armed_ = false;
   bool finishing_ = false;

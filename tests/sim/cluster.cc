@@ -3,12 +3,20 @@
 #include <algorithm>
 
 namespace jangada::sim {
+namespace {
+
+constexpr int64_t kMs = 1'000;
+
+}  // namespace
 
 Cluster::Cluster(World& world, const Swarm& swarm, Judge& judge, Reached& reached)
     : world_(world),
       reached_(reached),
       network_(world, reached),
       checker_(judge, reached, swarm.base.max_producers),
+      rules_(judge, {.heartbeat_us = swarm.config.raft.heartbeat_ms * kMs,
+                     .election_us = swarm.config.raft.election_timeout_ms * kMs,
+                     .disk_stall_us = swarm.config.raft.disk_stall_ms * kMs}),
       door_(world, [this](NodeId id) -> SimNode& { return node(id); }) {
   network_.SetWeather(swarm.weather);
   for (int i = 1; i <= swarm.nodes; ++i) {
@@ -44,6 +52,7 @@ std::vector<NodeId> Cluster::Up() const {
 
 void Cluster::OnEnding(SimNode& node) {
   checker_.OnEnding(node);
+  rules_.OnEnding(node);
   door_.OnProcessGone(node.id(), node.life());
 }
 
@@ -114,6 +123,9 @@ std::string Cluster::WhyNotConverged() {
       if (replica == nullptr) return who + " does not run";
       const raft::RaftStatus status = replica->status();
       if (status.refilling) return who + " is being refilled";
+      if (status.membership.membership != led.membership.membership) {
+        return who + " goes by another membership: " + status.membership.membership.ToString();
+      }
       if (status.last != led.last || status.durable != led.last.index ||
           replica->applied() != led.last.index) {
         return who + " has not caught up: last " + std::to_string(status.last.index) + " of " +

@@ -15,6 +15,7 @@
 #include "tests/sim/node.h"
 #include "tests/sim/raft_checker.h"
 #include "tests/sim/reached.h"
+#include "tests/sim/rule_checker.h"
 #include "tests/sim/swarm.h"
 #include "tests/sim/world.h"
 
@@ -44,11 +45,15 @@ class Cluster final : public SimNode::Observer {
   /// One line a node.
   std::string Describe(GroupId group);
 
-  // ---- SimNode::Observer: all go to the checker; the door hears of processes that end ----
-  void OnSend(NodeId node, GroupId group, const raft::Message& message) override {
-    checker_.OnSend(node, group, message);
+  // ---- SimNode::Observer: all go to the checkers; the door hears of processes that end ----
+  void OnSend(NodeId from, GroupId group, const raft::Message& message) override {
+    checker_.OnSend(from, group, message);
+    rules_.OnSend(node(from), group, message);
   }
-  void AfterTurn(SimNode& node) override { checker_.AfterTurn(node); }
+  void AfterTurn(SimNode& node) override {
+    checker_.AfterTurn(node);
+    rules_.AfterTurn(node, checker_.Groups());
+  }
   void OnStarted(SimNode& node) override { checker_.OnStarted(node); }
   void OnEnding(SimNode& node) override;
 
@@ -57,6 +62,7 @@ class Cluster final : public SimNode::Observer {
   Reached& reached_;
   SimNetwork network_;
   RaftChecker checker_;
+  RuleChecker rules_;
   ClientDoor door_;
   std::vector<std::unique_ptr<SimNode>> nodes_;  // first to go: their ends are told to the others
 };

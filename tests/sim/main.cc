@@ -18,6 +18,7 @@
 
 #include "tests/history/edn.h"
 #include "tests/sim/driver.h"
+#include "tests/sim/mutants/mutant.h"
 #include "tests/sim/swarm.h"
 #include "tests/sim/world.h"
 
@@ -94,6 +95,10 @@ int RunOne(const Arguments& arguments) {
   std::vector<history::Operation> history;
   const Outcome outcome = RunSeed(options, &history);
   Print(outcome);
+  if (!mutants::chosen.empty()) {
+    std::printf("  mutant %s: its place was come to %" PRIu64 " times\n", mutants::chosen.c_str(),
+                mutants::reached);
+  }
   if (!arguments.history_file.empty()) {
     std::ofstream out(arguments.history_file);
     for (const history::Operation& operation : history) out << history::ToEdn(operation) << "\n";
@@ -201,12 +206,19 @@ int Main(int argc, char** argv) {
       ->transform(CLI::CheckedTransformer(kinds).description(""))
       ->type_name("KIND");
   app.add_flag("--no-faults", arguments.no_faults, "nothing goes wrong");
+  app.add_option("--mutant", mutants::chosen,
+                 "this seeded bug is in force (sim.sh --mutants builds them in)");
   seed->excludes(seeds)->excludes(minutes);
   app.require_option(1, 0);
   try {
     app.parse(argc, argv);
   } catch (const CLI::ParseError& error) {
     return app.exit(error) == 0 ? 0 : 2;
+  }
+  if (!mutants::chosen.empty() && !mutants::program_has_any) {
+    std::fprintf(stderr,
+                 "this program has no seeded bugs; scripts/sim.sh --mutants builds one that has\n");
+    return 2;
   }
   spdlog::set_level(spdlog::level::off);
   if (*seed) return RunOne(arguments);

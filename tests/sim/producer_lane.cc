@@ -15,6 +15,7 @@ using server::ProduceResult;
 
 constexpr int64_t kRetryUs = 100'000;
 constexpr int64_t kIdentityPatienceUs = 5'000'000;
+constexpr size_t kCrowd = 1'000;  // more producers than that has no run
 
 bool IsSurelyNotDone(ErrorCode code) {
   switch (code) {
@@ -154,6 +155,14 @@ void ProducerLane::OnAcknowledged(Batch& batch, NodeId asked, const ProduceResul
   context_.recorder.Add(std::move(operation));
   processes_.push_back(batch.process);
   ++acknowledged_;
+  acknowledged_at_us_ = context_.world.now_us();
+}
+
+/// So lately, and in so small a crowd, that it must be remembered.
+bool ProducerLane::WasBusy() const {
+  const bool crowded = context_.swarm.base.max_producers < kCrowd;
+  return !crowded && next_sequence_ > 0 && acknowledged_at_us_ > 0 &&
+         context_.world.now_us() - acknowledged_at_us_ < context_.swarm.patience_us;
 }
 
 void ProducerLane::OnError(Batch& batch, NodeId asked, const Error& error,
@@ -181,6 +190,10 @@ void ProducerLane::OnError(Batch& batch, NodeId asked, const Error& error,
       return;
     case ErrorCode::kUnknownProducer:
       // It was idle for so long that it was forgotten, or too many others came.
+      if (WasBusy()) {
+        context_.judge.Fail("producer", "was forgotten while it was busy: " + error.message);
+        return;
+      }
       return GiveUp(error.message);
     default:
       context_.judge.Fail("producer", "a producer that does everything right was told " +
@@ -224,6 +237,7 @@ void ProducerLane::GiveUp(const std::string& why) {
   batches_.clear();
   identity_.reset();
   next_sequence_ = 0;
+  acknowledged_at_us_ = 0;
 }
 
 void ProducerLane::AskForIdentity() {

@@ -175,6 +175,7 @@ bool SimRun::Safety() {
 /// Nodes that may stay dead although everybody else must go on: each group keeps a majority.
 std::set<NodeId> SimRun::ChooseDead() {
   std::set<NodeId> dead;
+  if (!options_.faults) return dead;
   if (nemesis_.struck()[static_cast<size_t>(FaultKind::kMove)] > 0 || random_.Chance(1, 2))
     return dead;
   for (const NodeId id : cluster_.ids()) {

@@ -1,0 +1,56 @@
+// RuleChecker: rules of Raft whose breach loses nothing, so that no invariant and no client shows
+// it: who asks for votes has won a pre-vote first (thesis 9.6); a leader gives its vote to nobody
+// (4.2.3), leads no longer than it hears a quorum (6.2) and its disk keeps up, and leads no group
+// that has removed it (4.2.2). And no replica's state goes back. Looks at what replicas send and
+// say of themselves. One thread.
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <set>
+#include <string>
+#include <tuple>
+
+#include "tests/sim/node.h"
+#include "tests/sim/raft_checker.h"
+
+namespace jangada::sim {
+
+class RuleChecker {
+ public:
+  struct Patience {
+    int64_t heartbeat_us = 0;
+    int64_t election_us = 0;
+    int64_t disk_stall_us = 0;
+  };
+
+  RuleChecker(Judge& judge, const Patience& patience) : judge_(judge), patience_(patience) {}
+
+  /// Before the message leaves.
+  void OnSend(SimNode& node, GroupId group, const raft::Message& message);
+  void AfterTurn(SimNode& node, const std::vector<GroupId>& groups);
+  /// Its process is gone: what its replicas believed is, too.
+  void OnEnding(SimNode& node);
+
+ private:
+  /// Of a replica that leads: since when, by its own clock. -1: not so.
+  struct Leading {
+    raft::Term term = 0;
+    raft::Index durable = 0;
+    int64_t unsynced_since_us = -1;  // with nothing more synced since
+    int64_t unheard_since_us = -1;
+  };
+
+  void Fail(const std::string& checker, const SimNode& node, GroupId group,
+            const std::string& what);
+  void LookAtLeader(SimNode& node, GroupId group, const raft::RaftStatus& status);
+
+  Judge& judge_;
+  const Patience patience_;
+  std::map<std::pair<NodeId, GroupId>, Leading> leading_;
+  std::map<std::pair<NodeId, GroupId>, raft::Index> states_;     // up to where each has applied
+  std::set<std::tuple<GroupId, NodeId, raft::Term>> pre_votes_;  // given to this node
+  std::set<std::pair<GroupId, NodeId>> asked_to_lead_;           // at any time
+};
+
+}  // namespace jangada::sim
