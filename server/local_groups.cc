@@ -13,8 +13,6 @@
 namespace jangada::server {
 namespace {
 
-constexpr int32_t kUsualReplicas = 3;
-
 template <class Answer>
 Answer Refuse(GroupError error) {
   if constexpr (std::is_same_v<Answer, GroupError>) {
@@ -57,38 +55,35 @@ void LocalGroups::FindCoordinator(std::string group, Callback<FoundCoordinator> 
 }
 
 void LocalGroups::MakeTopic() {
-  const ClusterImagePtr image = context_.image.Get();
-  const auto nodes = std::count_if(image->nodes.begin(), image->nodes.end(),
-                                   [](const auto& node) { return !node.second.removing; });
-  const int32_t replicas = std::clamp(static_cast<int32_t>(nodes), 1, kUsualReplicas);
-  if (image->FindTopic(kGroupsTopic) != nullptr) {
+  if (context_.image.Get()->FindTopic(kGroupsTopic) != nullptr) {
     return OnTopicMade(Error{ErrorCode::kAlreadyExists,
                              std::string("there is an ordinary topic '") + kGroupsTopic +
                                  "'; delete it, and consumer groups can be kept"});
   }
-  // Founders count from the beginning: whoever asks while they start waits for them.
-  if (context_.broker.LiveNodes().size() < static_cast<size_t>(replicas)) {
-    return OnTopicMade(Error{ErrorCode::kUnavailable, "too few nodes live yet"});
-  }
   context_.broker.CreateTopic({.name = kGroupsTopic,
                                .kind = TopicKind::kGroups,
                                .partitions = context_.partitions,
-                               .replication_factor = replicas,
                                .assignment = {},
                                .configs = {}},
                               [this](const Result<Uuid>& made) { OnTopicMade(made); });
 }
 
-/// Whoever waits is told who coordinates now, or to try again.
+/// Whoever waits is told who coordinates now, or to try again; which they do soon, so that only a
+/// new reason is worth a line.
 void LocalGroups::OnTopicMade(const Result<Uuid>& made) {
-  if (!made.ok()) {
-    spdlog::warn("the topic of the consumer groups was not made reason=\"{}\"",
-                 made.error().message);
-  }
   std::vector<Waiting> waiting;
+  std::string reason = made.ok() ? "" : made.error().message;
   {
     const std::lock_guard lock(mutex_);
     waiting = std::exchange(waiting_, {});
+    if (reason == last_reason_) {
+      reason.clear();
+    } else {
+      last_reason_ = reason;
+    }
+  }
+  if (!reason.empty()) {
+    spdlog::warn("the topic of the consumer groups was not made reason=\"{}\"", reason);
   }
   for (auto& [group, done] : waiting) done(KnownCoordinator(group));
 }

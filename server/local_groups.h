@@ -55,7 +55,9 @@ class LocalGroups final : public GroupBroker {
   const Context context_;
 
   std::mutex mutex_;
-  std::vector<Waiting> waiting_;  // guarded by mutex_: for the topic that is being made
+  // Guarded by mutex_.
+  std::vector<Waiting> waiting_;  // for the topic that is being made
+  std::string last_reason_;       // why it was not, last; empty: it was
 };
 
 }  // namespace jangada::server

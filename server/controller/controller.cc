@@ -299,7 +299,7 @@ void Controller::CreateTopic(server::CreateTopic create, Callback<Result<Uuid>> 
     asked.validate_only = create.validate_only;
     request::Request request = std::move(asked);
     if (create.kind == TopicKind::kGroups) {
-      request = request::CreateGroupsTopic{{}, id, create.partitions, create.replication_factor};
+      request = request::CreateGroupsTopic{{}, id, create.partitions};
     }
     auto shows = [&self, id] { return self.ShowsTopic(id, 1); };
     self.SubmitAndShow(std::move(request), create.timeout_us, std::move(shows),

@@ -18,6 +18,8 @@ bool Contains(const std::vector<NodeId>& nodes, NodeId node) {
   return std::find(nodes.begin(), nodes.end(), node) != nodes.end();
 }
 
+constexpr int32_t kGroupsReplicas = 3;  // of the shards of consumer groups, where there are so many
+
 std::string Name(NodeId node) { return "node " + std::to_string(node.value()); }
 
 Error Invalid(std::string sentence) { return {ErrorCode::kInvalidArgument, std::move(sentence)}; }
@@ -126,9 +128,12 @@ Result<record::Body> ControllerLeader::Plan(const request::CreateGroupsTopic& re
   body.name = kGroupsTopic;
   body.id = request.id;
   body.kind = TopicKind::kGroups;
-  body.replication_factor = request.replication_factor;
+  // Founders count from the beginning: whoever asks while they start must wait for them.
+  const auto nodes = std::count_if(image().nodes.begin(), image().nodes.end(),
+                                   [](const auto& node) { return !node.second.removing; });
+  body.replication_factor = std::clamp(static_cast<int32_t>(nodes), 1, kGroupsReplicas);
   TRY_ASSIGN(body.assignment, PlacePartitions(image(), FitCandidates(), request.partitions,
-                                              request.replication_factor));
+                                              body.replication_factor));
   return record::Body(std::move(body));
 }
 

@@ -91,12 +91,12 @@ struct SettleReplicas : Repeatable<true> {
   static void Fields(auto& m, auto& v) { v(m.group), v(m.revision); }
 };
 
-/// The topic that holds the consumer groups. kAlreadyExists where another request made it.
+/// The topic that holds the consumer groups. kAlreadyExists where another request made it. How many
+/// replicas it gets the leader decides, who knows all nodes: whoever asks may have just started.
 struct CreateGroupsTopic : Repeatable<true> {
   Uuid id;
   int32_t partitions = 0;
-  int32_t replication_factor = 0;
-  static void Fields(auto& m, auto& v) { v(m.id), v(m.partitions), v(m.replication_factor); }
+  static void Fields(auto& m, auto& v) { v(m.id), v(m.partitions); }
 };
 
 /// Never reorder: the place is the tag on the wire.

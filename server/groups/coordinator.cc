@@ -69,7 +69,7 @@ void Coordinator::OnLeaderReady() {
     if (kept.record.members.empty()) continue;
     members += kept.record.members.size();
     Bring(id);
-    Settle(id);
+    SettleMembers(id);
   }
   if (!state_.groups().empty()) {
     spdlog::info("coordinates consumer groups group={} partition={} groups={} members={}",
@@ -85,6 +85,7 @@ void Coordinator::OnLeadershipLost() {
   context_.executor.Cancel(std::exchange(housekeeping_timer_, 0));
   timer_at_us_ = kNever;
   dues_.clear();
+  live_bytes_ = 0;
   for (auto& [id, live] : std::exchange(live_, {})) live.group->Kill(GroupError::kNotCoordinator);
 }
 
@@ -148,10 +149,20 @@ void Coordinator::Settle(const std::string& id) {
   live.settling = false;
   if (live.group->IsIdle()) {
     Reschedule(found, kNever);
+    live_bytes_ -= live.bytes;
     live_.erase(found);
   } else {
     Reschedule(found, live.group->next_due_us().value_or(kNever));
   }
+}
+
+void Coordinator::SettleMembers(const std::string& id) {
+  const auto found = live_.find(id);
+  if (found == live_.end()) return;
+  const size_t before = std::exchange(found->second.bytes, found->second.group->bytes());
+  live_bytes_ += found->second.bytes;
+  live_bytes_ -= before;
+  Settle(id);
 }
 
 void Coordinator::OnRecorded(const std::string& id, uint64_t incarnation, uint64_t number,
@@ -162,7 +173,7 @@ void Coordinator::OnRecorded(const std::string& id, uint64_t incarnation, uint64
     spdlog::warn("a change of a consumer group was not written id=\"{}\"", ForLog(id));
   }
   found->second.group->OnRecorded(number, fate, context_.executor.NowUs());
-  Settle(id);
+  SettleMembers(id);
 }
 
 void Coordinator::Propose(const Command& command, Callback<GroupError> done) {
@@ -206,7 +217,7 @@ void Coordinator::OnTimer() {
     Group* group = FindLive(id);
     if (group == nullptr) continue;
     group->OnTime(now_us);
-    Settle(id);
+    SettleMembers(id);
   }
   ArmTimer();
 }
@@ -225,8 +236,9 @@ void Coordinator::Join(JoinGroup request, Callback<JoinedGroup> done) {
     return done({.error = error, .member_id = request.member_id, .members = {}});
   }
   const std::string id = request.group;
-  Bring(id).Join(std::move(request), context_.executor.NowUs(), std::move(done));
-  Settle(id);
+  const size_t room = kMaxLiveBytes - std::min(kMaxLiveBytes, live_bytes_);
+  Bring(id).Join(std::move(request), context_.executor.NowUs(), std::move(done), room);
+  SettleMembers(id);
 }
 
 void Coordinator::Sync(SyncGroup request, Callback<SyncedGroup> done) {
@@ -236,7 +248,7 @@ void Coordinator::Sync(SyncGroup request, Callback<SyncedGroup> done) {
   if (error != GroupError::kNone) return done({.error = error});
   const std::string id = request.group;
   group->Sync(std::move(request), context_.executor.NowUs(), std::move(done));
-  Settle(id);
+  SettleMembers(id);
 }
 
 void Coordinator::Heartbeat(const GroupMembership& member, Callback<GroupError> done) {
@@ -258,7 +270,7 @@ void Coordinator::Leave(const LeaveGroup& request, Callback<LeftGroup> done) {
     return done({.members = std::vector(request.members.size(), GroupError::kUnknownMember)});
   }
   done(group->Leave(request, context_.executor.NowUs()));
-  Settle(request.group);
+  SettleMembers(request.group);
 }
 
 }  // namespace jangada::server::groups

@@ -28,8 +28,11 @@ namespace jangada::server::groups {
 /// What the groups and offsets of one shard may take: a checkpoint of it must travel in one
 /// message.
 inline constexpr size_t kMaxShardBytes = 16 << 20;
-/// Groups of one shard that have members, or are about to.
+/// Groups of one shard that have members, or are about to; and what all these members say of
+/// themselves and are assigned.
 inline constexpr size_t kMaxLiveGroups = 10'000;
+inline constexpr size_t kMaxLiveBytes = 32 << 20;
+static_assert(kMaxLiveBytes >= 4 * kMaxGroupBytes, "a few large groups must fit");
 /// One command of the log.
 inline constexpr size_t kMaxCommandBytes = 4 << 20;
 
@@ -87,6 +90,7 @@ class Coordinator final : public Hosted {
     std::unique_ptr<Group> group;
     uint64_t incarnation = 0;  // tells it from a group of the same id that was here before
     int64_t due_us = kNever;
+    size_t bytes = 0;
     bool settling = false;
   };
   static constexpr int64_t kNever = std::numeric_limits<int64_t>::max();
@@ -102,6 +106,8 @@ class Coordinator final : public Hosted {
   Group& Bring(const std::string& id);
   bool HasRoomFor(const JoinGroup& request) const;
   void Settle(const std::string& id);
+  /// The same after calls that change who the members are, or what they say.
+  void SettleMembers(const std::string& id);
   void Reschedule(std::map<std::string, Live>::iterator live, int64_t due_us);
   void ArmTimer();
   void OnTimer();
@@ -135,9 +141,11 @@ class Coordinator final : public Hosted {
 
   // Where it leads; else empty.
   // 1. Every group with members in state_ is live. 2. dues_ holds each live group that is ever due.
+  // 3. live_bytes_ is the sum of the bytes noted in live_.
   std::map<std::string, Live> live_;
   std::set<std::pair<int64_t, std::string>> dues_;
   uint64_t last_incarnation_ = 0;
+  size_t live_bytes_ = 0;  // of all groups in live_
   Executor::TimerId timer_ = 0;
   int64_t timer_at_us_ = kNever;
   Executor::TimerId housekeeping_timer_ = 0;

@@ -145,9 +145,9 @@ void Group::Sync(SyncGroup request, int64_t now_us, Callback<SyncedGroup> done) 
 }
 
 void Group::TakeAssignments(std::vector<SyncGroup::Assignment> assignments) {
-  size_t bytes = BytesOfMembers();
-  for (const SyncGroup::Assignment& assignment : assignments) bytes += assignment.assignment.size();
-  if (bytes > kMaxGroupBytes) {
+  size_t total = bytes();
+  for (const SyncGroup::Assignment& assignment : assignments) total += assignment.assignment.size();
+  if (total > kMaxGroupBytes) {
     return Answer(&members_.at(leader_).syncing, SyncedGroup{.error = GroupError::kTooLarge});
   }
   assigned_ = true;
@@ -178,7 +178,7 @@ int64_t Group::RebalanceTimeoutUs() const {
   for (const auto& [id, member] : members_) {
     longest_ms = std::max(longest_ms, member.says.rebalance_timeout_ms);
   }
-  return longest_ms * 1000;
+  return std::max(longest_ms * 1000, kMinRebalanceUs);
 }
 
 void Group::MaybePrepareRebalance(int64_t now_us) {
@@ -454,10 +454,10 @@ std::vector<std::string> Group::Subscriptions() const {
   return all;
 }
 
-size_t Group::BytesOfMembers() const {
-  size_t bytes = 0;
-  for (const auto& [id, member] : members_) bytes += BytesOf(member.says);
-  return bytes;
+size_t Group::bytes() const {
+  size_t total = 0;
+  for (const auto& [id, member] : members_) total += BytesOf(member.says);
+  return total;
 }
 
 void Group::CheckInvariants() const {

@@ -38,6 +38,8 @@ struct GroupOptions {
 
 /// A member that was made by a join and never came back with its id stays so long at most.
 inline constexpr int64_t kNewMemberJoinUs = 300'000'000;
+/// No rebalance is given less time, whatever its members ask for.
+inline constexpr int64_t kMinRebalanceUs = 100'000;
 inline constexpr size_t kMaxProtocolsOfMember = 64;
 /// What the members of one group say of themselves and are assigned: one entry of the log holds it.
 inline constexpr size_t kMaxGroupBytes = 4 << 20;
@@ -53,7 +55,9 @@ class Group {
         int64_t now_us);
 
   // ---- calls of members ----
-  void Join(JoinGroup request, int64_t now_us, Callback<JoinedGroup> done);
+  /// `room`: what the group may still grow by.
+  void Join(JoinGroup request, int64_t now_us, Callback<JoinedGroup> done,
+            size_t room = kMaxGroupBytes);
   void Sync(SyncGroup request, int64_t now_us, Callback<SyncedGroup> done);
   GroupError Heartbeat(const GroupMembership& member, int64_t now_us);
   LeftGroup Leave(const LeaveGroup& request, int64_t now_us);
@@ -82,6 +86,8 @@ class Group {
   GroupState state() const { return state_; }
   int32_t generation() const { return generation_; }
   size_t size() const { return members_.size(); }
+  /// What its members say of themselves and are assigned.
+  size_t bytes() const;
   /// Without members, and with nothing under way: its last record says all there is to it.
   bool IsIdle() const;
   GroupRecord Record() const;
@@ -113,9 +119,9 @@ class Group {
   };
 
   // group_join.cc
-  GroupError CheckJoin(const JoinGroup& request) const;
+  GroupError CheckJoin(const JoinGroup& request, size_t room) const;
   GroupError CheckProtocols(const JoinGroup& request, const std::string& except) const;
-  bool HasRoomFor(const JoinGroup& request) const;
+  bool HasRoomFor(const JoinGroup& request, const std::string& replaced, size_t room) const;
   void JoinNew(JoinGroup request, int64_t now_us, Callback<JoinedGroup> done);
   void JoinAgain(JoinGroup request, int64_t now_us, Callback<JoinedGroup> done);
   void AddMember(std::string member_id, JoinGroup request, int64_t now_us,
@@ -146,7 +152,6 @@ class Group {
   SyncedGroup SyncAnswer(const Member& member) const;
   void FailSyncs(GroupError error);
   void Write(Writing writing);
-  size_t BytesOfMembers() const;
 
   // Constant after construction.
   const std::string id_;

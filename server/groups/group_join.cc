@@ -29,8 +29,8 @@ MemberRecord RecordOf(std::string member_id, JoinGroup request) {
 
 }  // namespace
 
-void Group::Join(JoinGroup request, int64_t now_us, Callback<JoinedGroup> done) {
-  const GroupError error = CheckJoin(request);
+void Group::Join(JoinGroup request, int64_t now_us, Callback<JoinedGroup> done, size_t room) {
+  const GroupError error = CheckJoin(request, room);
   if (error != GroupError::kNone) return done(Refusal(error, request.member_id));
   if (request.member_id.empty()) {
     JoinNew(std::move(request), now_us, std::move(done));
@@ -41,7 +41,7 @@ void Group::Join(JoinGroup request, int64_t now_us, Callback<JoinedGroup> done) 
   CheckInvariants();
 }
 
-GroupError Group::CheckJoin(const JoinGroup& request) const {
+GroupError Group::CheckJoin(const JoinGroup& request, size_t room) const {
   if (state_ == GroupState::kDead) return GroupError::kNotAvailable;
   const int64_t session_us = request.session_timeout_ms * 1000;
   if (session_us < options_.min_session_us || session_us > options_.max_session_us) {
@@ -59,7 +59,7 @@ GroupError Group::CheckJoin(const JoinGroup& request) const {
   }
   const GroupError error = CheckProtocols(request, replaced);
   if (error != GroupError::kNone) return error;
-  return HasRoomFor(request) ? GroupError::kNone : GroupError::kGroupFull;
+  return HasRoomFor(request, replaced, room) ? GroupError::kNone : GroupError::kGroupFull;
 }
 
 /// There must be a protocol that all know.
@@ -81,12 +81,13 @@ GroupError Group::CheckProtocols(const JoinGroup& request, const std::string& ex
   return GroupError::kInconsistentProtocol;
 }
 
-bool Group::HasRoomFor(const JoinGroup& request) const {
-  const bool counted = members_.contains(request.member_id) ||
-                       pending_.contains(request.member_id) ||
-                       (request.instance_id && statics_.contains(*request.instance_id));
+bool Group::HasRoomFor(const JoinGroup& request, const std::string& replaced, size_t room) const {
+  const auto former = members_.find(replaced);
+  const bool counted = former != members_.end() || pending_.contains(request.member_id);
   if (!counted && members_.size() + pending_.size() >= options_.max_members) return false;
-  return BytesOfMembers() + BytesOf(RecordOf(request.member_id, request)) <= kMaxGroupBytes;
+  const size_t frees = former == members_.end() ? 0 : BytesOf(former->second.says);
+  const size_t takes = BytesOf(RecordOf(request.member_id, request));
+  return takes <= frees || (takes - frees <= room && bytes() - frees + takes <= kMaxGroupBytes);
 }
 
 void Group::JoinNew(JoinGroup request, int64_t now_us, Callback<JoinedGroup> done) {

@@ -81,13 +81,14 @@ TEST_F(ControllerTest, BadCreationsAreRefusedAndChangeNothing) {
 TEST_F(ControllerTest, TheTopicOfTheGroupsIsTheClustersOwn) {
   BootThree();
   EXPECT_EQ(CodeOfCreation(2, Topic(kGroupsTopic, 1, 1)), ErrorCode::kInvalidArgument);
-  server::CreateTopic own = Topic(kGroupsTopic, 4, 3);
+  server::CreateTopic own = Topic(kGroupsTopic, 4, 1);
   own.kind = TopicKind::kGroups;
   ASSERT_TRUE(CreateTopic(2, own).ok());
   const auto topic = node(3).image->FindTopic(kGroupsTopic);
   ASSERT_TRUE(topic);
   EXPECT_EQ(topic->kind, TopicKind::kGroups);
   EXPECT_EQ(topic->partitions.size(), 4u);
+  EXPECT_EQ(topic->replication_factor, 3);
   EXPECT_EQ(CodeOfCreation(1, own), ErrorCode::kAlreadyExists);
   const Status deleted =
       Wait([&](auto done) { node(1).controller->DeleteTopic(kGroupsTopic, std::move(done)); });
@@ -106,6 +107,10 @@ TEST_F(ControllerTest, ReplicasNeedLiveNodes) {
   EXPECT_EQ(refused.error().code, ErrorCode::kInvalidArgument);
   EXPECT_NE(refused.error().message.find("only 2"), std::string::npos) << refused.error();
   EXPECT_TRUE(CreateTopic(1, Topic("t", 1, 2)).ok());
+  // That of the groups waits for three: it would have fewer replicas for ever.
+  server::CreateTopic own = Topic(kGroupsTopic, 4, 1);
+  own.kind = TopicKind::kGroups;
+  EXPECT_EQ(CodeOfCreation(1, own), ErrorCode::kInvalidArgument);
 }
 
 TEST_F(ControllerTest, OfCreationsThatRaceFromAllNodesOneWins) {

@@ -310,6 +310,35 @@ TEST(Coordinator, AFullShardTakesNoNewcomersAndServesThoseThatAreThere) {
   EXPECT_EQ(cluster.Heartbeat(leader, "g", joined), GroupError::kNone);
 }
 
+TEST(Coordinator, MembersThatSayTooMuchLeaveRoomForTheOthers) {
+  GroupsCluster cluster({.initial_delay_us = kSecond});
+  const int leader = cluster.AwaitLeader();
+  const JoinedGroup joined = cluster.JoinAlone(leader, "g");
+  int parked = 0;
+  int refused = 0;
+  for (int i = 0; i < 40; ++i) {
+    JoinGroup large = GroupsCluster::Asks("large-" + std::to_string(i));
+    large.protocols[0].metadata = std::string(1 << 20, 'x');
+    ++parked;
+    cluster.at(leader).Join(std::move(large), [&](const JoinedGroup& answer) {
+      --parked;
+      if (answer.error == GroupError::kGroupFull) ++refused;
+    });
+  }
+  EXPECT_EQ(parked, 31);
+  EXPECT_EQ(refused, 9);
+  // Who is there may join again, as long as it does not grow.
+  const auto again = cluster.Await<JoinedGroup>([&](Callback<JoinedGroup> done) {
+    cluster.at(leader).Join(GroupsCluster::Asks("g", joined.member_id), std::move(done));
+  });
+  EXPECT_EQ(again.error, GroupError::kNone);
+  cluster.RunFor(60 * kSecond);  // none of the large ones gives a sign of life
+  const auto late = cluster.Await<JoinedGroup>([&](Callback<JoinedGroup> done) {
+    cluster.at(cluster.AwaitLeader()).Join(GroupsCluster::Asks("late"), std::move(done));
+  });
+  EXPECT_EQ(late.error, GroupError::kNone);
+}
+
 // ---- a storm ----
 
 class CoordinatorStorm : public ::testing::TestWithParam<uint64_t> {};

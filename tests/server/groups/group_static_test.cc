@@ -122,6 +122,24 @@ TEST(StaticMember, IsMissedOnlyAfterItsSession) {
   EXPECT_TRUE(parked->has_value());
 }
 
+TEST(StaticMember, ThatAsksForNoTimeToRebalanceKeepsNobodyBusy) {
+  GroupBench bench;
+  JoinGroup hasty = GroupBench::AsksStatic("one");
+  hasty.rebalance_timeout_ms = 0;
+  const auto joined = bench.Join(hasty);
+  bench.Sync(**joined, {(*joined)->member_id});
+  JoinGroup newcomer = GroupBench::Asks();
+  newcomer.rebalance_timeout_ms = 0;
+  const auto parked = bench.Join(newcomer);
+  bench.Leave(bench.group->Describe().members.at(0).member_id);
+  int wakes = 0;
+  while (bench.group->next_due_us() && wakes < 1000) {
+    bench.Pass(*bench.group->next_due_us() - bench.now_us);
+    ++wakes;
+  }
+  EXPECT_LT(wakes, 500);  // at most every 100 ms while its session lasts
+}
+
 TEST(StaticMember, LeavesByItsInstanceAlone) {
   GroupBench bench;
   StableStatics(bench, {"one"});
