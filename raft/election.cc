@@ -69,7 +69,12 @@ void Raft::TickElection() {
 }
 
 void Raft::Campaign() {
-  if (MayCampaign() && role() == Role::kFollower) BecomePreCandidate();
+  if (MayCampaign() && role() == Role::kFollower) {
+    BecomePreCandidate();
+  } else if (role() == Role::kPreCandidate) {
+    // A new group's other replicas may have been made since it asked. What was granted counts on.
+    RequestVotes(/*pre_vote=*/true, /*transfer=*/false);
+  }
   CheckInvariants();
 }
 

@@ -138,7 +138,8 @@ class Raft {
   /// A fresh id each call; answered by one ReadGrant with it. kNotLeader at once when not leading;
   /// kUnavailable before this term's no-op is committed.
   Result<uint64_t> ReadIndex();
-  /// Starts a (pre-vote) election now, unless leading, refilling or no voter.
+  /// Starts a (pre-vote) election now, unless leading, refilling or no voter. One that is under way
+  /// asks for its pre-votes again.
   void Campaign();
 
   // ---- completions ----

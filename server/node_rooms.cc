@@ -219,8 +219,10 @@ void NodeRooms::OnNewImage(const ClusterImage& next) {
     return group.value() < next.next_group && group != kControllerGroup &&
            !next.groups.contains(group);
   });
-  if (on_in_cluster_ && next.nodes.contains(config_.self())) {
-    std::exchange(on_in_cluster_, nullptr)();
+  if (!in_cluster_ && next.nodes.contains(config_.self())) {
+    in_cluster_ = true;
+    teller_->OnInCluster();
+    if (on_in_cluster_) on_in_cluster_();
   }
 }
 

@@ -101,7 +101,7 @@ class NodeRooms final : public HostObserver, public ControllerRoomObserver {
   storage::LogStore* store_ = nullptr;
   PeerNetwork* network_ = nullptr;
   std::function<void()> on_status_round_;
-  std::function<void()> on_in_cluster_;  // empty once it was called
+  std::function<void()> on_in_cluster_;
   std::atomic<bool> fatal_said_{false};
 
   // In the order of construction; each outlives what stands below it.
@@ -114,6 +114,7 @@ class NodeRooms final : public HostObserver, public ControllerRoomObserver {
   std::unique_ptr<FoundingDriver> founding_;  // owned by the controller's executor
   std::unique_ptr<ControllerRoom> room_;      // owned by the controller's executor
   bool closed_ = false;                       // likewise
+  bool in_cluster_ = false;                   // likewise
 };
 
 }  // namespace jangada::server

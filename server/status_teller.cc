@@ -18,6 +18,14 @@ void StatusTeller::Start() {
 
 void StatusTeller::Stop() { stopped_ = true; }
 
+void StatusTeller::OnInCluster() {
+  if (stopped_) return;
+  first_rounds_left_ = kFirstRounds;
+  rounds_since_full_ = kFullEveryRounds;
+  context_.executor.Cancel(round_timer_);
+  Round();
+}
+
 void StatusTeller::OnReadyToLead(const LeaderHint& hint) {
   if (stopped_) return;
   news_.push_back(hint);
@@ -56,7 +64,9 @@ void StatusTeller::Round() {
   }
   TellEveryone(full ? Full() : News());
   on_round_();
-  context_.executor.After(kRoundUs, [this] { Round(); });
+  const bool first = first_rounds_left_ > 0;
+  if (first) --first_rounds_left_;
+  round_timer_ = context_.executor.After(first ? kFirstRoundUs : kRoundUs, [this] { Round(); });
 }
 
 /// Producers hear of a full disk from the refusals, whoever runs the node from its log.

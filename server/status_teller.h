@@ -1,6 +1,8 @@
 // StatusTeller: tells every other node how this one is, every second, which the others take as a
 // sign of life; and what it leads: at once when that changed, and in full in the second after a
 // change anywhere, to whoever was just reached, and every ten seconds, should news have been lost.
+// A node that has just come tells more often: it is not to wait a second to be counted among the
+// living, and another to be found ready.
 // Owned by group 0's shard.
 #pragma once
 
@@ -34,6 +36,8 @@ class StatusTeller {
 
   void Start();
   void Stop();
+  /// This node sees itself in the cluster for the first time: the others hear of it at once.
+  void OnInCluster();
   /// This node became the ready leader of a group: the others hear of it within kGatherUs.
   void OnReadyToLead(const LeaderHint& hint);
   /// From now on the node is being stopped: it wants no leaderships.
@@ -55,6 +59,10 @@ class StatusTeller {
  private:
   static constexpr int64_t kRoundUs = 1'000'000;
   static constexpr int kFullEveryRounds = 10;
+  /// The first rounds of a node in its cluster. Longer than its leaders' heartbeats, so that between
+  /// two of them it has heard what it lacks.
+  static constexpr int64_t kFirstRoundUs = 250'000;
+  static constexpr int kFirstRounds = 8;
   /// After a failover many groups change hands in one moment: they leave in one message.
   static constexpr int64_t kGatherUs = 3'000;
 
@@ -70,6 +78,8 @@ class StatusTeller {
   std::vector<LeaderHint> news_;
   uint64_t told_changes_ = 0;  // of the leader table, when it was told in full last
   int rounds_since_full_ = kFullEveryRounds;
+  int first_rounds_left_ = 0;
+  Executor::TimerId round_timer_ = 0;
   bool draining_ = false;
   std::set<GroupId> refilling_;
   uint64_t refills_begun_ = 0;

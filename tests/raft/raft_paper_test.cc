@@ -59,6 +59,24 @@ TEST(RaftPaper, CandidateStepsDownForTheLeaderOfItsTerm) {
   }
 }
 
+TEST(RaftPaper, ElectionThatIsUnderWayAsksAgainAndKeepsWhatWasGranted) {
+  Solo solo(Founder(5));
+  solo.raft.Campaign();
+  solo.Settle();
+  solo.sent.clear();  // nobody was there yet
+  solo.Step(2, 1, VoteReply{.pre_vote = true, .granted = true});
+  solo.raft.Campaign();
+  solo.Settle();
+  ASSERT_EQ(solo.sent.size(), 4u);
+  for (const Message& message : solo.sent) {
+    EXPECT_TRUE(std::get<VoteRequest>(message.body).pre_vote);
+    EXPECT_EQ(message.term, 1u);
+  }
+  solo.Step(3, 1, VoteReply{.pre_vote = true, .granted = true});
+  solo.Settle();
+  EXPECT_EQ(solo.raft.status().role, Role::kCandidate);
+}
+
 TEST(RaftPaper, RequestOfAnOldTermChangesNothingAndIsAnsweredWithTheNewTerm) {
   Solo solo(Founder(3, {1, 2}, {5, {}}));
   solo.Step(2, 4, AppendRequest{.prev = {2, 2}, .entries = {MakeEntry(3, 4)}, .commit = 3});
