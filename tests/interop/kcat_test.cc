@@ -59,8 +59,8 @@ class KcatTest : public ::testing::Test {
   }
   /// What partition 0 of a topic holds, by librdkafka, one record a line.
   std::vector<std::string> Consume(const std::string& topic, const std::string& format) {
-    const Output output =
-        Shell(kcat("-C -q -e -o beginning -p 0 -t " + topic + " -f '" + format + "\\n'"));
+    const Output output = Shell(
+        kcat("-X log_level=2 -C -q -e -o beginning -p 0 -t " + topic + " -f '" + format + "\\n'"));
     EXPECT_EQ(output.exit_code, 0) << output.text;
     return output.lines();
   }
