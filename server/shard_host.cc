@@ -39,7 +39,7 @@ ReplicaContext ShardHost::context() {
 void ShardHost::StartPartition(const PartitionOptions& options, const storage::GroupState& state,
                                const raft::Membership& bootstrap) {
   const GroupId group = options.replica.group;
-  if (stopping_ || hosted_.contains(group)) return;
+  if (!MayStart(group, [=, this] { StartPartition(options, state, bootstrap); })) return;
   auto partition = std::make_unique<Partition>(options, context(), *this);
   Partition* const here = partition.get();
   Start(group, {.hosted = std::move(partition), .partition = here}, state, bootstrap);
@@ -49,10 +49,20 @@ void ShardHost::StartCoordinator(const groups::CoordinatorOptions& options,
                                  const storage::GroupState& state,
                                  const raft::Membership& bootstrap) {
   const GroupId group = options.replica.group;
-  if (stopping_ || hosted_.contains(group)) return;
+  if (!MayStart(group, [=, this] { StartCoordinator(options, state, bootstrap); })) return;
   auto coordinator = std::make_unique<groups::Coordinator>(options, context(), *this);
   groups::Coordinator* const here = coordinator.get();
   Start(group, {.hosted = std::move(coordinator), .coordinator = here}, state, bootstrap);
+}
+
+/// Two replicas of one group would write into each other's log, and the erasure of the old one take
+/// what the new one has promised: `later` is called once that is done.
+bool ShardHost::MayStart(GroupId group, std::function<void()> later) {
+  if (stopping_ || hosted_.contains(group)) return false;
+  const auto erasing = erasing_.find(group);
+  if (erasing == erasing_.end()) return true;
+  erasing->second = std::move(later);
+  return false;
 }
 
 void ShardHost::Start(GroupId group, Slot slot, const storage::GroupState& state,
@@ -67,6 +77,10 @@ void ShardHost::Start(GroupId group, Slot slot, const storage::GroupState& state
 }
 
 void ShardHost::ErasePartition(GroupId group) {
+  if (const auto erasing = erasing_.find(group); erasing != erasing_.end()) {
+    erasing->second = nullptr;  // what was to start after it has gone again
+    return;
+  }
   const auto found = hosted_.find(group);
   if (found == hosted_.end()) {
     store_.Persist({.group = group, .erase = true}, shard_, [group](const Status& status) {
@@ -80,6 +94,7 @@ void ShardHost::ErasePartition(GroupId group) {
   hosted_.erase(found);
   counters_of_erased_.Add(hosted->counters());
   if (hosted->replica().status().refilling) OnRefill(group, RefillEvent::kDropped);
+  erasing_.emplace(group, nullptr);
   hosted->Remove([this, group, hosted](const Status& status) {
     if (!status.ok()) {
       OnFatal(group, status.error());
@@ -87,6 +102,8 @@ void ShardHost::ErasePartition(GroupId group) {
     }
     spdlog::info("erased replica group={}", group.value());
     shard_.Post([hosted] {});  // destroyed in a later turn: its own call may be above us
+    const std::function<void()> start = std::move(erasing_.extract(group).mapped());
+    if (start) start();
   });
 }
 

@@ -4,6 +4,7 @@
 // constructor.
 #pragma once
 
+#include <functional>
 #include <map>
 #include <memory>
 #include <utility>
@@ -57,6 +58,7 @@ class ShardHost final : public ReplicaObserver {
   Pulses& pulses() { return pulses_; }
   ReplicaContext context();
 
+  /// If the group is just being erased here, it starts when that is done.
   void StartPartition(const PartitionOptions& options, const storage::GroupState& state,
                       const raft::Membership& bootstrap);
   void StartCoordinator(const groups::CoordinatorOptions& options, const storage::GroupState& state,
@@ -97,6 +99,7 @@ class ShardHost final : public ReplicaObserver {
     groups::Coordinator* coordinator = nullptr;
   };
 
+  bool MayStart(GroupId group, std::function<void()> later);
   void Start(GroupId group, Slot slot, const storage::GroupState& state,
              const raft::Membership& bootstrap);
   void BoundUnfolded();
@@ -113,6 +116,9 @@ class ShardHost final : public ReplicaObserver {
   Pulses pulses_;
   std::map<GroupId, Slot> hosted_;
   ReplicaCounters counters_of_erased_;
+  /// Groups whose old replica still erases what it wrote, and how each is to start anew after that,
+  /// if it came back meanwhile.
+  std::map<GroupId, std::function<void()>> erasing_;
   bool watching_unfolded_ = false;
   bool stopping_ = false;
 };
