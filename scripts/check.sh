@@ -6,7 +6,8 @@
 #
 #   --all        lint every file, not only those changed since the last commit of the upstream branch
 #   --sanitize   also build and test with AddressSanitizer and UndefinedBehaviorSanitizer, and, for the targets
-#                that link neither gRPC nor RocksDB, with ThreadSanitizer
+#                that link neither gRPC nor RocksDB, with ThreadSanitizer; and compare the simulator's runs
+#                in the two builds
 #   --fix        write the format instead of checking it
 #
 # Goes through all parts and says at the end which failed. Exit: 0 all is well, 1 not, 2 wrong arguments.
@@ -77,6 +78,7 @@ part "tests" scripts/test.sh release
 part "fuzzers, a few seconds each" scripts/fuzz.sh all --minutes 0.1
 if $sanitize; then
   part "tests with AddressSanitizer and UndefinedBehaviorSanitizer" scripts/test.sh asan
+  part "the same simulations in two builds" tests/sim/same_traces.py build/release/bin/sim build/asan/bin/sim
   part "tests with ThreadSanitizer" scripts/test.sh tsan
 fi
 

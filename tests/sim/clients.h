@@ -90,6 +90,7 @@ class ProducerLane {
 
   void Think();
   uint64_t Span() const;
+  void MaybeBeginAnew();
   void MakeBatch();
   void SendAll();
   void SendOne(Batch& batch);

@@ -79,6 +79,16 @@ server::ClusterImagePtr Cluster::Image() {
   return best;
 }
 
+std::optional<std::vector<NodeId>> Cluster::VotersOf(GroupId group) {
+  const std::optional<NodeId> leader = LeaderOf(group);
+  if (!leader) return std::nullopt;
+  const raft::RaftStatus status = node(*leader).FindReplica(group)->status();
+  if (!status.membership_committed || status.membership.membership.IsJoint()) return std::nullopt;
+  std::vector<NodeId> voters = status.membership.membership.voters;
+  std::sort(voters.begin(), voters.end());
+  return voters;
+}
+
 std::string Cluster::Describe(GroupId group) {
   std::string out;
   for (const auto& node : nodes_) {

@@ -40,6 +40,8 @@ class Cluster final : public SimNode::Observer {
   std::optional<NodeId> LeaderOf(GroupId group);
   /// The image of the node that knows most; never nullptr.
   server::ClusterImagePtr Image();
+  /// Who votes in the group, if it is led and no change of that is under way; sorted.
+  std::optional<std::vector<NodeId>> VotersOf(GroupId group);
   /// Why the replicas of the nodes that are up are not all alike and at rest; empty: they are.
   std::string WhyNotConverged();
   /// One line a node.

@@ -47,6 +47,7 @@ class SimRows final : public rocksdb::Iterator {
       : disk_(disk),
         table_(disk.table(family)),
         checks_rot_(family == Family::kEntries && !disk.rotten_.empty()),
+        unreadable_(family == Family::kMeta && disk.meta_rotten_),
         upper_(upper == nullptr ? std::nullopt : std::optional<std::string>(View(*upper))),
         at_(table_.end()) {
     if (disk.TakeReadError()) status_ = Status::IOError("injected");
@@ -71,6 +72,7 @@ class SimRows final : public rocksdb::Iterator {
   void MoveTo(SimDisk::Table::const_iterator at) {
     at_ = at;
     flipped_.clear();
+    if (unreadable_ && at_ != table_.end()) status_ = Status::Corruption("injected");
     if (!checks_rot_ || at_ == table_.end() || IsBeyond()) return;
     const auto rotten = disk_.rotten_.find(at_->first);
     if (rotten == disk_.rotten_.end()) return;
@@ -85,6 +87,7 @@ class SimRows final : public rocksdb::Iterator {
   SimDisk& disk_;
   const SimDisk::Table& table_;
   const bool checks_rot_;
+  const bool unreadable_;
   const std::optional<std::string> upper_;
   SimDisk::Table::const_iterator at_;
   std::string flipped_;
@@ -109,7 +112,9 @@ class SimDb final : public rocksdb::StackableDB {
   Status Get(const rocksdb::ReadOptions&, rocksdb::ColumnFamilyHandle* handle, const Slice& key,
              rocksdb::PinnableSlice* value) override {
     if (disk_.TakeReadError()) return Status::IOError("injected");
-    const SimDisk::Table& table = disk_.table(FamilyOf(handle));
+    const Family family = FamilyOf(handle);
+    if (family == Family::kMeta && disk_.meta_rotten_) return Status::Corruption("injected");
+    const SimDisk::Table& table = disk_.table(family);
     const auto row = table.find(View(key));
     if (row == table.end()) return Status::NotFound();
     value->PinSelf(row->second);
@@ -173,6 +178,8 @@ void SimDisk::Replace(storage::DataFolderMeta identity) {
   mark_.clear();
   older_marks_.clear();
   rotten_.clear();
+  meta_rotten_ = false;
+  unnoticed_loss_ = false;  // nobody can miss what is on no disk of the cluster
   if (observer_ != nullptr) observer_->OnLoss();
 }
 
@@ -223,6 +230,7 @@ Result<storage::StoreParts> SimDisk::Open(std::vector<Executor*> readers) {
         for (Table& table : tables_) table.clear();
         undo_.clear();
         rotten_.clear();
+        meta_rotten_ = false;
         if (observer_ != nullptr) observer_->OnLoss();
         TRY_ASSIGN(RocksOpened anew, NewDb(std::make_unique<SimDb>(*this), true, true));
         anew.found = storage::Found::kNothing;

@@ -49,7 +49,7 @@ class SimDisk {
   const Table& table(Family family) const { return tables_[static_cast<size_t>(family)]; }
   uint64_t sequence() const { return sequence_; }
   bool holds_store() const { return holds_store_; }
-  /// Everything is gone but the identity that is given.
+  /// A new disk, empty but for the identity that is given.
   void Replace(storage::DataFolderMeta identity);
 
   /// What a store opens on: all of it in memory. `readers` outlive the store.
@@ -71,6 +71,9 @@ class SimDisk {
   /// is no such row.
   bool Rot(GroupId group, uint64_t index, bool torn);
   size_t rotten() const { return rotten_.size(); }
+  /// A table block of the rows by which all others are understood cannot be read any more.
+  void RotMeta() { meta_rotten_ = true; }
+  bool is_meta_rotten() const { return meta_rotten_; }
 
   // ---- crashes; between two processes, but for BeginDying ----
   /// Of the writes that come from here on, only the first `writes` reach the disk: the process is
@@ -133,6 +136,7 @@ class SimDisk {
   bool unnoticed_loss_ = false;
   int writes_before_death_ = -1;                     // -1: it lives
   std::map<std::string, bool, std::less<>> rotten_;  // keys of entries -> torn
+  bool meta_rotten_ = false;
 };
 
 }  // namespace jangada::sim

@@ -40,6 +40,8 @@ class ClientDoor {
       cut_.erase(node);
     }
   }
+  /// Of the process at the node.
+  uint64_t LifeOf(NodeId node) const { return node_(node).life(); }
   /// The process is gone: its connections are reset.
   void OnProcessGone(NodeId node, uint64_t life) {
     for (auto& [id, open] : open_) {

@@ -18,6 +18,11 @@ constexpr int64_t kFlapUs = 300 * kMs;
 
 }  // namespace
 
+Nemesis::Nemesis(Cluster& cluster, const Swarm& swarm)
+    : cluster_(cluster), swarm_(swarm), replacement_(cluster) {
+  cluster_.checker().SetMembershipHook([this](NodeId leader) { Spring(leader); });
+}
+
 // ---- the course of it ----
 
 void Nemesis::Start(const std::set<int>& without) {
@@ -32,9 +37,13 @@ void Nemesis::Start(const std::set<int>& without) {
 
 void Nemesis::Strike(const Fault& fault) {
   const Random random(fault.random);
+  if (fault.kind == FaultKind::kAmbush) return Lurk(fault);
   const bool struck = StrikeProcess(fault, random) || StrikeNetwork(fault, random) ||
                       StrikeDisk(fault, random) || StrikeCluster(fault, random);
-  if (!struck) return;
+  if (struck) Note(fault);
+}
+
+void Nemesis::Note(const Fault& fault) {
   spdlog::warn("==== fault {} {} for {} ms", fault.id, kFaultNames[static_cast<size_t>(fault.kind)],
                fault.for_us / kMs);
   ++struck_[static_cast<size_t>(fault.kind)];
@@ -100,6 +109,40 @@ NodeId Nemesis::Victim(Random& random) const {
     }
   }
   return OneOf(cluster_.ids(), random);
+}
+
+// ---- ambushes ----
+
+void Nemesis::Lurk(const Fault& fault) {
+  ambushes_.push_back(&fault);
+  Later(fault, [this, &fault] { std::erase(ambushes_, &fault); });
+}
+
+/// The leader has appended a membership that may never be committed.
+void Nemesis::Spring(NodeId leader) {
+  if (over_ || ambushes_.empty()) return;
+  const Fault& fault = *ambushes_.front();
+  ambushes_.erase(ambushes_.begin());
+  Random random(fault.random);
+  const uint64_t way = random.Below(4);
+  // Often at once, while the entry is on its way.
+  const int64_t delay_us = random.Chance(1, 3) ? 0 : static_cast<int64_t>(random.Below(20 * kMs));
+  cluster_.world().After(delay_us, [this, &fault, leader, way] {
+    SimNode& node = cluster_.node(leader);
+    if (over_ || !node.IsUp()) return;
+    Note(fault);
+    if (way < 2) {
+      node.Crash(way == 0);
+      return StartLater(fault, leader);
+    }
+    std::vector<std::pair<NodeId, NodeId>> links;
+    for (const NodeId other : cluster_.ids()) {
+      if (other == leader) continue;
+      links.emplace_back(leader, other);
+      if (way == 2) links.emplace_back(other, leader);
+    }
+    CutFor(links, fault);
+  });
 }
 
 // ---- processes ----
@@ -208,6 +251,12 @@ bool Nemesis::StrikeNetwork(const Fault& fault, Random random) {
       const auto links = LinksToCut(fault.kind, random);
       if (links.empty()) return false;
       CutFor(links, fault);
+      // Whoever was mute for so long may be switched off and on.
+      if (fault.kind == FaultKind::kOneWay && random.Chance(1, 2)) {
+        Later(fault, [this, mute = links.front().first] {
+          if (cluster_.node(mute).IsUp()) cluster_.node(mute).Crash(true);
+        });
+      }
       return true;
     }
     case FaultKind::kFlap: {
@@ -250,9 +299,16 @@ bool Nemesis::StrikeNetwork(const Fault& fault, Random random) {
 // ---- disks and clocks ----
 
 /// Of each entry that a majority has synced, a majority of the good copies must survive: one node
-/// at a time.
+/// at a time, and none whose group could not go on without it.
 bool Nemesis::MayDamage(NodeId victim) const {
-  if (swarm_.nodes < 3) return false;
+  if (swarm_.nodes < 3 || replacement_.IsUnderWay()) return false;
+  if (!cluster_.checker().CanDoWithout(victim)) return false;
+  const server::ClusterImagePtr image = cluster_.Image();
+  for (const auto& [group, place] : image->groups) {  // where it is about to be needed
+    const std::vector<NodeId>& replicas = image->FindGroup(group)->replicas;
+    const bool wanted = std::find(replicas.begin(), replicas.end(), victim) != replicas.end();
+    if (wanted && replicas.size() < 3) return false;
+  }
   for (const NodeId id : cluster_.ids()) {
     if (id != victim && cluster_.checker().IsDamaged(id)) return false;
   }
@@ -299,8 +355,16 @@ bool Nemesis::StrikeDisk(const Fault& fault, Random random) {
       node.SetLag(static_cast<int64_t>(1 * kMs + random.Below(200 * kMs)));
       Later(fault, [this, victim] { cluster_.node(victim).SetLag(0); });
       return true;
+    default: return MayDamage(victim) && Damage(fault, victim, random);
+  }
+}
+
+/// What was synced is gone, or will be found to be.
+bool Nemesis::Damage(const Fault& fault, NodeId victim, Random random) {
+  SimNode& node = cluster_.node(victim);
+  SimDisk& disk = node.disk();
+  switch (fault.kind) {
     case FaultKind::kRot: {
-      if (!MayDamage(victim)) return false;
       const std::vector<GroupId> groups = cluster_.checker().Groups();
       if (groups.empty()) return false;
       const GroupId group = OneOf(groups, random);
@@ -309,8 +373,8 @@ bool Nemesis::StrikeDisk(const Fault& fault, Random random) {
       const raft::Index index = random.Between(held.first, held.last);
       return disk.Rot(group, index, random.Chance(1, 2));
     }
-    case FaultKind::kLoseTail: {
-      if (!MayDamage(victim) || !node.IsUp()) return false;
+    case FaultKind::kLoseTail:
+      if (!node.IsUp()) return false;
       // Not with the power: the mark may be older then, too, and nobody could tell what is gone.
       node.Crash(false);
       if (disk.LoseNewestWrites(1 + random.Below(20)) > 0) {
@@ -318,7 +382,17 @@ bool Nemesis::StrikeDisk(const Fault& fault, Random random) {
       }
       StartLater(fault, victim);
       return true;
-    }
+    case FaultKind::kRotMeta:
+      if (node.IsUp()) node.Crash(random.Chance(1, 2));
+      disk.RotMeta();
+      StartLater(fault, victim);
+      return true;
+    case FaultKind::kEmptyDisk:
+      if (node.IsUp()) node.Crash(random.Chance(1, 2));
+      node.ReplaceDisk();
+      StartLater(fault, victim);
+      replacement_.Begin(victim, random);
+      return true;
     default: return false;
   }
 }

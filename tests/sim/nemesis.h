@@ -10,9 +10,11 @@
 #include <map>
 #include <optional>
 #include <set>
+#include <string>
 #include <utility>
 #include <vector>
 
+#include "tests/sim/disk_replacement.h"
 #include "tests/sim/door.h"
 #include "tests/sim/network.h"
 #include "tests/sim/node.h"
@@ -23,17 +25,17 @@
 
 namespace jangada::sim {
 
-class Cluster;
-
 class Nemesis {
  public:
-  Nemesis(Cluster& cluster, const Swarm& swarm) : cluster_(cluster), swarm_(swarm) {}
+  Nemesis(Cluster& cluster, const Swarm& swarm);
 
   /// All faults of the swarm but those in `without` (their ids).
   void Start(const std::set<int>& without);
   /// No more faults; what is broken is mended, and all nodes run but those in `dead`.
   void HealAllBut(const std::set<NodeId>& dead);
   bool IsOver() const { return over_; }
+  /// Of repairs that go on after all is over: what is not done yet; empty: nothing is left.
+  std::string Unfinished() const { return replacement_.Describe(); }
 
   /// How many faults of each kind struck, and which ids.
   const std::array<uint64_t, kFaultKinds>& struck() const { return struck_; }
@@ -46,9 +48,11 @@ class Nemesis {
 
  private:
   void Strike(const Fault& fault);
+  void Note(const Fault& fault);
   bool StrikeProcess(const Fault& fault, Random random);
   bool StrikeNetwork(const Fault& fault, Random random);
   bool StrikeDisk(const Fault& fault, Random random);
+  bool Damage(const Fault& fault, NodeId victim, Random random);
   bool StrikeCluster(const Fault& fault, Random random);
   bool StrikePartition(FaultKind kind, Random random);
   void ChurnTopics(Random random);
@@ -57,8 +61,10 @@ class Nemesis {
   void AskAdmin(NodeId at, std::function<void(server::Broker&, Callback<Status>)> ask,
                 std::optional<Rare> reached = std::nullopt);
   NodeId Victim(Random& random) const;
-  /// May one more replica lose what it had synced?
+  /// May one more node lose what it had synced?
   bool MayDamage(NodeId node) const;
+  void Lurk(const Fault& fault);
+  void Spring(NodeId leader);
   /// Undoes `fault` after its time, unless all was healed before.
   void Later(const Fault& fault, std::function<void()> undo);
   void StartLater(const Fault& fault, NodeId node);
@@ -68,7 +74,10 @@ class Nemesis {
 
   Cluster& cluster_;
   const Swarm& swarm_;
+  DiskReplacement replacement_;
   bool over_ = false;
+  /// Lie in wait for a leader that begins to change its group's membership.
+  std::vector<const Fault*> ambushes_;
   std::set<NodeId> dead_;                            // stay down until the end
   std::set<NodeId> down_;                            // by a fault that is to be taken back
   std::map<std::pair<NodeId, NodeId>, int> cuts_;    // how many faults cut the link

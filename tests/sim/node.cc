@@ -31,10 +31,7 @@ SimNode::SimNode(World& world, SimNetwork& network, Reached& reached, Options op
       random_(world.Stream(0x6e6f6465'00 + static_cast<uint64_t>(options_.id.value()))),
       clock_(world),
       disk_(world.Stream(0x6469736b'00 + static_cast<uint64_t>(options_.id.value())), reached) {
-  storage::DataFolderMeta identity;
-  identity.node = options_.id;
-  identity.disk_id = Uuid::Make(random_);
-  disk_.identity() = identity;
+  ReplaceDisk();
   const std::string name = "n" + std::to_string(options_.id.value()) + "/";
   for (int i = 0; i < options_.shards; ++i) {
     shards_.push_back(
@@ -149,6 +146,14 @@ void SimNode::Crash(bool power) {
   EndProcess(power);
 }
 
+void SimNode::ReplaceDisk() {
+  CHECK(!IsUp());
+  storage::DataFolderMeta identity;
+  identity.node = options_.id;
+  identity.disk_id = Uuid::Make(random_);
+  disk_.Replace(identity);
+}
+
 void SimNode::DieWhileWriting() {
   const uint64_t fate = random_.Below(3);
   if (fate == 0) {
@@ -176,6 +181,7 @@ void SimNode::EndProcess(bool power) {
 void SimNode::OnFatal(const Error& error) {
   spdlog::error("==== node {} ends itself: {}", id().value(), error.message);
   fatal_ = error;
+  if (error.code == ErrorCode::kPermissionDenied) ++refusals_;
   // Not from within itself.
   world_.After(0, [this, life = life_] {
     if (IsUp() && life == life_) Crash(false);

@@ -59,6 +59,8 @@ class SimNode {
   void Resume();
   /// A clean stop; it is down when that is done.
   void Stop();
+  /// Its disk is lost, and an empty one with an id of its own put in its place. REQUIRES: !IsUp().
+  void ReplaceDisk();
 
   bool IsUp() const { return process_ != nullptr; }
   bool IsPaused() const { return paused_; }
@@ -67,6 +69,8 @@ class SimNode {
   uint64_t life() const { return life_; }
   /// Why the last process ended itself; nullopt: it did not.
   const std::optional<Error>& fatal() const { return fatal_; }
+  /// How often a process here ended because the cluster would not have it.
+  uint64_t refusals() const { return refusals_; }
 
   /// REQUIRES: IsUp().
   server::NodeRooms& rooms();
@@ -110,6 +114,7 @@ class SimNode {
 
   std::unique_ptr<Process> process_;
   uint64_t life_ = 0;
+  uint64_t refusals_ = 0;
   bool paused_ = false;
   bool stopping_ = false;
   std::optional<Error> fatal_;

@@ -43,9 +43,19 @@ void ProducerLane::Think() {
   const auto most = static_cast<uint64_t>(2 * context_.swarm.think_us);
   context_.world.After(static_cast<int64_t>(random_.Below(most)), [this] {
     if (finishing_) return;
+    MaybeBeginAnew();
     if (!processes_.empty() && Span() < server::Producers::kWindow) MakeBatch();
     Think();
   });
+}
+
+/// As a program that is started again would: with an identity of its own. Not where the cluster
+/// keeps so few of them that it might forget one that is needed.
+void ProducerLane::MaybeBeginAnew() {
+  if (!identity_ || !batches_.empty() || context_.swarm.base.max_producers < 1'000) return;
+  if (!random_.Chance(1, 50)) return;
+  identity_.reset();
+  next_sequence_ = 0;
 }
 
 /// From the oldest batch whose fate is open to the newest: no more may be sent after it than the
@@ -169,6 +179,7 @@ void ProducerLane::OnError(Batch& batch, NodeId asked, const Error& error,
                            std::optional<NodeId> hint) {
   last_error_ = error.message;
   leader_.OnRefused(hint);
+  if (error.code == ErrorCode::kDiskFull) context_.reached.Count(Rare::kDiskFullRefusal);
   const bool surely_not = IsSurelyNotDone(error.code);
   if (!surely_not) {
     batch.unknown = true;

@@ -53,7 +53,8 @@ class RaftChecker::Disk final : public RowObserver {
     if (tag == MetaTag::kDamaged && std::exchange(replica.damaged, false)) {
       checker_.reached_.Count(Rare::kRefillDone);
     }
-    if (tag == MetaTag::kMembership && storage::IndexOfKey(key) > replica.last()) {
+    const bool truncated = replica.base_known;  // else the whole log goes
+    if (tag == MetaTag::kMembership && truncated && storage::IndexOfKey(key) > replica.last()) {
       checker_.reached_.Count(Rare::kTruncatedMembership);
     }
   }
@@ -93,8 +94,14 @@ namespace {
 /// A partition's fold without a partition around it.
 class PartitionFold final : public server::StateMachine {
  public:
-  explicit PartitionFold(size_t max_producers) : state_(max_producers) {}
-  void Apply(const raft::Entry& entry) override { state_.Apply(entry); }
+  PartitionFold(size_t max_producers, Reached& reached)
+      : state_(max_producers), reached_(reached) {}
+  void Apply(const raft::Entry& entry) override {
+    const size_t before = state_.producers().all().size();
+    state_.Apply(entry);
+    const size_t after = state_.producers().all().size();
+    if (after < before) reached_.Count(Rare::kProducerExpired, before - after);
+  }
   Bytes EncodeState() const override { return state_.Encode(); }
   int64_t log_start_offset() const override { return state_.log_start_offset(); }
   Status RestoreState(std::string_view, int64_t, int64_t) override { return {}; }
@@ -103,6 +110,7 @@ class PartitionFold final : public server::StateMachine {
 
  private:
   server::PartitionState state_;
+  Reached& reached_;
 };
 
 class ControllerFold final : public server::StateMachine, server::MachineListener {
@@ -133,7 +141,7 @@ RaftChecker::Ghost& RaftChecker::GhostOf(GroupId group) {
   const auto [ghost, made] = ghosts_.try_emplace(group);
   if (made && group == kControllerGroup) ghost->second.fold = std::make_unique<ControllerFold>();
   if (made && group != kControllerGroup) {
-    ghost->second.fold = std::make_unique<PartitionFold>(max_producers_);
+    ghost->second.fold = std::make_unique<PartitionFold>(max_producers_, reached_);
   }
   return ghost->second;
 }
@@ -307,6 +315,9 @@ void RaftChecker::OnMeta(Watched& watched, std::string_view key, std::string_vie
       if (next.vote && !now.vote && next.term == replica.term_at_start) {
         reached_.Count(Rare::kVoteAfterRestart);
       }
+      if (next.vote && (!now.vote || next.term > now.term) && watched.node->disk().IsFull()) {
+        reached_.Count(Rare::kNoSpaceOnVote);
+      }
       replica.hard_state = next;
       break;
     }
@@ -336,12 +347,13 @@ void RaftChecker::OnGroupErased(Watched& watched, GroupId group) {
   replica.base_known = true;
   replica.entries.clear();
   replica.damaged = false;
+  replica.last_seen = {};
 }
 
 /// A fault took rows: what is left is read anew.
 void RaftChecker::Rescan(Watched& watched) {
   for (auto& [group, replica] : watched.replicas) {
-    replica = {};
+    replica = Replica{.last_seen = std::move(replica.last_seen)};
   }
   SimDisk& disk = watched.node->disk();
   for (const auto& [key, value] : disk.table(Family::kMeta)) {
@@ -455,7 +467,8 @@ int64_t RaftChecker::log_start(GroupId group) const {
 bool RaftChecker::IsDamaged(NodeId node) const {
   const Watched& watched = nodes_.at(node);
   const SimDisk& disk = watched.node->disk();
-  return disk.rotten() > 0 || disk.has_unnoticed_loss() || disk.may_miss_groups() ||
+  return disk.rotten() > 0 || disk.is_meta_rotten() || disk.has_unnoticed_loss() ||
+         disk.may_miss_groups() ||
          std::any_of(watched.replicas.begin(), watched.replicas.end(),
                      [](const auto& entry) { return entry.second.damaged; });
 }

@@ -8,6 +8,7 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <iterator>
 #include <map>
 #include <memory>
@@ -52,6 +53,13 @@ class RaftChecker final : public SimNode::Observer {
   /// Entries of the group that the node's disk holds.
   raft::IndexRange Held(NodeId node, GroupId group) const;
   std::vector<GroupId> Groups() const;
+  /// No group hangs on this node: whatever membership is in force anywhere, as far as can be seen,
+  /// the others are a majority without it.
+  bool CanDoWithout(NodeId node) const;
+
+  /// Called when a leader has appended a membership that is not committed yet. From within a turn.
+  using OnChange = std::function<void(NodeId leader)>;
+  void SetMembershipHook(OnChange hook) { on_membership_ = std::move(hook); }
 
  private:
   class Disk;
@@ -87,6 +95,7 @@ class RaftChecker final : public SimNode::Observer {
     bool base_known = true;
     std::vector<EntryId> entries;
     bool damaged = false;
+    raft::Membership last_seen;  // in force when a process here was last looked at
     // In the process.
     raft::RoleChange role;
     raft::Index commit = 0;
@@ -96,6 +105,8 @@ class RaftChecker final : public SimNode::Observer {
     raft::MembershipAt membership;
     raft::Term term_at_start = 0;
     uint64_t starts = 0;
+    uint64_t damage_found = 0;
+    uint64_t installed = 0;
 
     void ForgetProcess() {
       role = {};
@@ -129,6 +140,8 @@ class RaftChecker final : public SimNode::Observer {
   // ---- processes ----
   void Observe(Watched& watched, GroupId group);
   void OnRole(Watched& watched, GroupId group, Replica& replica, const raft::RaftStatus& status);
+  void CountKeptSuffix(const Replica& replica, const raft::RaftStatus& status);
+  void OnMembership(Watched& watched, Replica& replica, const raft::RaftStatus& status);
   void OnCommit(Watched& watched, GroupId group, Replica& replica, const raft::RaftStatus& status);
   void ExtendGhost(GroupId group, raft::Index commit, raft::Term term, uint32_t holders);
   void FoldGhost(GroupId group, SimNode& holder);
@@ -138,6 +151,7 @@ class RaftChecker final : public SimNode::Observer {
   Judge& judge_;
   Reached& reached_;
   const size_t max_producers_;
+  OnChange on_membership_;
   std::map<NodeId, Watched> nodes_;
   std::map<GroupId, Ghost> ghosts_;
   uint64_t total_committed_ = 0;

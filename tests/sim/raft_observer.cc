@@ -10,6 +10,7 @@ namespace jangada::sim {
 void RaftChecker::OnStarted(SimNode& node) {
   for (auto& [group, replica] : nodes_.at(node.id()).replicas) {
     replica.ForgetProcess();
+    replica.installed = 0;
     replica.term_at_start = replica.hard_state.term;
   }
 }
@@ -32,27 +33,50 @@ void RaftChecker::Observe(Watched& watched, GroupId group) {
   server::Replica* const real = watched.node->FindReplica(group);
   Replica& replica = watched.replicas[group];
   if (real == nullptr) return replica.ForgetProcess();
-  if (const uint64_t starts = real->counters().starts; starts != replica.starts) {
+  const server::ReplicaCounters counters = real->counters();
+  if (counters.starts != replica.starts) {
     // In place: after damage, or because the disk had no room for records. As if after a crash.
+    const bool again = counters.starts == replica.starts + 1 && replica.starts > 0;
+    if (again && counters.damage_found == replica.damage_found) {
+      reached_.Count(Rare::kStartedAgain);
+    }
     replica.ForgetProcess();
-    replica.starts = starts;
+    replica.starts = counters.starts;
     replica.term_at_start = replica.hard_state.term;
   }
+  replica.damage_found = counters.damage_found;
   const raft::RaftStatus status = real->status();
+  if (counters.checkpoints_installed != replica.installed) {
+    if (counters.checkpoints_installed > replica.installed) CountKeptSuffix(replica, status);
+    replica.installed = counters.checkpoints_installed;
+  }
   if (status.role != replica.role.role || status.term != replica.role.term) {
     OnRole(watched, group, replica, status);
   }
-  if (status.membership != replica.membership) {
-    if (status.membership.membership.IsJoint() && status.role == raft::Role::kLeader) {
-      reached_.Count(Rare::kJointEntered);
-    }
-    replica.membership = status.membership;
-  }
+  if (status.membership != replica.membership) OnMembership(watched, replica, status);
   if (status.commit != replica.commit || status.durable != replica.durable) {
     replica.durable = status.durable;
     OnCommit(watched, group, replica, status);
   }
   OnApplied(watched, group, replica, *real);
+}
+
+/// Just now a checkpoint of the leader's was installed, and the newest entry is still the one that
+/// the disk has.
+void RaftChecker::CountKeptSuffix(const Replica& replica, const raft::RaftStatus& status) {
+  if (status.last.index < status.first_index) return;
+  const EntryId* const there = replica.At(status.last.index);
+  if (there != nullptr && there->term == status.last.term) {
+    reached_.Count(Rare::kSnapshotKeptSuffix);
+  }
+}
+
+void RaftChecker::OnMembership(Watched& watched, Replica& replica, const raft::RaftStatus& status) {
+  replica.membership = status.membership;
+  replica.last_seen = status.membership.membership;
+  if (status.role != raft::Role::kLeader || status.membership.index <= status.commit) return;
+  if (status.membership.membership.IsJoint()) reached_.Count(Rare::kJointEntered);
+  if (on_membership_) on_membership_(watched.node->id());
 }
 
 void RaftChecker::OnRole(Watched& watched, GroupId group, Replica& replica,
@@ -137,6 +161,22 @@ void RaftChecker::OnApplied(Watched& watched, GroupId group, Replica& replica,
     Fail("state-machine-safety", node, group,
          "its state after entry " + std::to_string(machine) + " is not what the log folds into");
   }
+}
+
+bool RaftChecker::CanDoWithout(NodeId node) const {
+  // A member that learns may vote by the next entry.
+  const auto hangs_on_it = [](const std::vector<NodeId>& voters) {
+    return !voters.empty() && voters.size() < 3;
+  };
+  for (const auto& [id, watched] : nodes_) {
+    for (const auto& [group, replica] : watched.replicas) {
+      if (!replica.last_seen.Contains(node)) continue;
+      if (hangs_on_it(replica.last_seen.voters) || hangs_on_it(replica.last_seen.outgoing)) {
+        return false;
+      }
+    }
+  }
+  return true;
 }
 
 }  // namespace jangada::sim

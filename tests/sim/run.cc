@@ -10,6 +10,7 @@
 #include "tests/sim/choice.h"
 #include "tests/sim/clients.h"
 #include "tests/sim/cluster.h"
+#include "tests/sim/metadata_client.h"
 #include "tests/sim/nemesis.h"
 #include "tests/sim/recorder.h"
 
@@ -33,6 +34,7 @@ class SimRun final : public Judge {
         cluster_(world_, swarm_, *this, outcome_.reached),
         nemesis_(cluster_, swarm_),
         random_(world_.Stream(0x72756e)),
+        metadata_(world_),
         clients_{world_, cluster_.door(), recorder_, *this, outcome_.reached, swarm_} {
     outcome_.seed = options.seed;
   }
@@ -75,6 +77,7 @@ class SimRun final : public Judge {
   std::vector<server::TopicPartition> Partitions() const;
   std::set<NodeId> ChooseDead();
   void JudgeHistory();
+  void JudgeMetadata();
 
   const RunOptions options_;
   const Swarm swarm_;
@@ -84,10 +87,12 @@ class SimRun final : public Judge {
   Cluster cluster_;
   Nemesis nemesis_;
   Random random_;
+  MetadataRecorder metadata_;
   ClientContext clients_;
   size_t topics_made_ = 0;
   std::vector<std::unique_ptr<ProducerLane>> lanes_;
   std::vector<std::unique_ptr<Consumer>> consumers_;
+  std::vector<std::unique_ptr<MetadataClient>> metadata_clients_;
 };
 
 bool SimRun::RunFor(int64_t us) {
@@ -168,6 +173,10 @@ bool SimRun::Safety() {
     consumers_.push_back(std::make_unique<Consumer>(clients_, partitions, ++number));
     consumers_.back()->Start();
   }
+  for (int i = 0; i < swarm_.metadata_clients; ++i) {
+    metadata_clients_.push_back(std::make_unique<MetadataClient>(clients_, metadata_, ++number));
+    metadata_clients_.back()->Start();
+  }
   nemesis_.Start(options_.without);
   return RunFor(swarm_.safety_us);
 }
@@ -176,8 +185,7 @@ bool SimRun::Safety() {
 std::set<NodeId> SimRun::ChooseDead() {
   std::set<NodeId> dead;
   if (!options_.faults) return dead;
-  if (nemesis_.struck()[static_cast<size_t>(FaultKind::kMove)] > 0 || random_.Chance(1, 2))
-    return dead;
+  if (random_.Chance(1, 2) || !nemesis_.Unfinished().empty()) return dead;
   for (const NodeId id : cluster_.ids()) {
     if (cluster_.checker().IsDamaged(id)) return dead;  // it waits for the others to be filled
   }
@@ -185,18 +193,23 @@ std::set<NodeId> SimRun::ChooseDead() {
   for (const TopicPlan& topic : swarm_.topics) {
     if (image->FindTopic(topic.name) == nullptr) return dead;  // nobody up knows of it yet
   }
-  const auto majority_lives = [&](const std::vector<NodeId>& voters) {
-    const auto lost = std::count_if(voters.begin(), voters.end(),
-                                    [&](NodeId voter) { return dead.contains(voter); });
-    return static_cast<size_t>(lost) * 2 < voters.size();
-  };
+  std::vector<std::vector<NodeId>> electorates;
+  for (const auto& [group, place] : image->groups) {
+    electorates.push_back(image->FindGroup(group)->replicas);
+    std::sort(electorates.back().begin(), electorates.back().end());
+    if (cluster_.VotersOf(group) != electorates.back()) return dead;  // a change is under way
+  }
+  const auto controllers = cluster_.VotersOf(kControllerGroup);
+  if (!controllers) return dead;
+  electorates.push_back(*controllers);
   for (size_t tries = 0; tries < 4; ++tries) {
     const NodeId next = OneOf(cluster_.ids(), random_);
     if (!dead.insert(next).second) continue;
-    bool fits = majority_lives(cluster_.ids());
-    for (const auto& [group, place] : image->groups) {
-      fits = fits && majority_lives(image->FindGroup(group)->replicas);
-    }
+    const bool fits = std::all_of(electorates.begin(), electorates.end(), [&](const auto& voters) {
+      const auto lost = std::count_if(voters.begin(), voters.end(),
+                                      [&](NodeId voter) { return dead.contains(voter); });
+      return static_cast<size_t>(lost) * 2 < voters.size();
+    });
     if (!fits) dead.erase(next);
   }
   return dead;
@@ -205,7 +218,8 @@ std::set<NodeId> SimRun::ChooseDead() {
 bool SimRun::Converge(const char* when) {
   std::string why;
   const bool converged = RunUntil(kConvergeUs, [&] {
-    why = cluster_.WhyNotConverged();
+    why = nemesis_.Unfinished();
+    if (why.empty()) why = cluster_.WhyNotConverged();
     return why.empty();
   });
   if (!converged) Fail("liveness", std::string("not at rest ") + when + ": " + why);
@@ -239,6 +253,7 @@ bool SimRun::Liveness() {
   }
   for (const auto& lane : lanes_) lane->Finish();
   for (const auto& consumer : consumers_) consumer->Finish();
+  for (const auto& client : metadata_clients_) client->Finish();
   const bool idle = RunUntil(swarm_.patience_us + kConvergeUs, [this] {
     return std::all_of(lanes_.begin(), lanes_.end(),
                        [](const auto& lane) { return lane->IsIdle(); });
@@ -260,7 +275,19 @@ bool SimRun::End() {
     return false;
   }
   JudgeHistory();
+  JudgeMetadata();
   return !world_.stopped();
+}
+
+void SimRun::JudgeMetadata() {
+  for (const NodeId id : cluster_.ids()) {
+    for (uint64_t number = 0; number < MetadataClient::kTopics; ++number) {
+      const std::string topic = MetadataClient::TopicName(number);
+      metadata_.AddRead(topic, SeenIn(*cluster_.node(id).broker().image(), topic));
+    }
+  }
+  const std::vector<history::Anomaly> anomalies = history::CheckMetadata(metadata_.history());
+  if (!anomalies.empty()) Fail(anomalies.front().name, anomalies.front().what);
 }
 
 void SimRun::JudgeHistory() {

@@ -47,8 +47,10 @@ void ChooseTopics(Random& random, Swarm* swarm) {
     topic.name = "topic-" + std::to_string(i);
     topic.partitions = static_cast<int32_t>(1 + random.Below(static_cast<uint64_t>(left)));
     topic.replicas = std::min<int32_t>(most, random.Chance(1, 5) && swarm->nodes >= 5 ? 5 : 3);
-    if (random.Chance(1, 4))
-      topic.configs["retention.bytes"] = std::to_string(LogUniform(random, 2'000, 100'000));
+    // The fewer, the more often all of them move. But whoever has one may not lose its disk.
+    if (random.Chance(1, 10)) topic.replicas = std::min<int32_t>(most, random.Chance(1, 2) ? 1 : 2);
+    if (random.Chance(1, 3))
+      topic.configs["retention.bytes"] = std::to_string(LogUniform(random, 500, 64'000));
     if (random.Chance(1, 4))
       topic.configs["retention.ms"] = std::to_string(LogUniform(random, 5'000, 60'000));
     if (random.Chance(1, 4)) topic.configs["message.timestamp.type"] = "LogAppendTime";
@@ -124,7 +126,7 @@ void ChooseClients(Random& random, Swarm* swarm) {
   swarm->max_value_bytes = static_cast<int>(LogUniform(random, 8, 4'000));
   swarm->think_us = LogUniform(random, 5 * kMs, 200 * kMs);
   swarm->call_timeout_us = LogUniform(random, 500 * kMs, 10 * kSecond);
-  swarm->patience_us = LogUniform(random, 10 * kSecond, 60 * kSecond);
+  swarm->patience_us = LogUniform(random, 2 * kSecond, 60 * kSecond);
   for (TopicPlan& topic : swarm->topics) {
     // Twice a producer's patience: what it sends again is then still remembered.
     if (random.Chance(1, 3)) {
@@ -139,10 +141,11 @@ Swarm MakeSwarm(uint64_t seed, bool faults) {
   Random random(seed * 0x9e3779b97f4a7c15 + 0x737761726d);
   Swarm swarm;
   swarm.seed = seed;
-  const uint64_t size = random.Below(10);
-  swarm.nodes = size == 0 ? 1 : size < 7 ? 3 : 5;
+  // On more nodes than a partition has replicas a move changes something.
+  const uint64_t size = random.Below(20);
+  swarm.nodes = size == 0 ? 1 : size < 10 ? 3 : size < 14 ? 4 : 5;
   swarm.shards = static_cast<int>(1 + random.Below(3));
-  swarm.safety_us = LogUniform(random, 15 * kSecond, 60 * kSecond);
+  swarm.safety_us = LogUniform(random, 6 * kSecond, 48 * kSecond);
   ChooseWindows(random, &swarm);
   ChooseTopics(random, &swarm);
   ChooseClients(random, &swarm);
@@ -154,6 +157,9 @@ Swarm MakeSwarm(uint64_t seed, bool faults) {
                               most);
   }
   if (faults) ChooseFaults(random, &swarm);
+  // Of a stream of its own: what is drawn above stays as it was before there were such clients.
+  Random later(seed * 0x9e3779b97f4a7c15 + 0x6d657461);
+  swarm.metadata_clients = later.Chance(1, 2) ? 0 : static_cast<int>(1 + later.Below(2));
   for (int i = 1; i <= swarm.nodes; ++i) {
     swarm.config.cluster.founders.push_back({NodeId(i), {"node-" + std::to_string(i), 6092}});
   }
@@ -177,8 +183,8 @@ std::string Swarm::Describe() const {
          std::to_string(weather.late) + ", broken " + std::to_string(weather.broken) +
          " of 10,000; sync up to " + std::to_string(disk.max_sync_us) + " us\n";
   out += "  clients: " + std::to_string(producers) + " idempotent, " +
-         std::to_string(plain_producers) + " plain, " + std::to_string(consumers) +
-         " consumers; window " + std::to_string(window) + "\n";
+         std::to_string(plain_producers) + " plain, " + std::to_string(consumers) + " consumers, " +
+         std::to_string(metadata_clients) + " of metadata; window " + std::to_string(window) + "\n";
   return out;
 }
 

@@ -48,6 +48,8 @@ enum class FaultKind : uint8_t {
   kTrim,
   kChurnTopics,
   kAlterConfigs,
+  kRotMeta,
+  kAmbush,
   kCount,
 };
 inline constexpr size_t kFaultKinds = static_cast<size_t>(FaultKind::kCount);
@@ -56,7 +58,8 @@ inline constexpr std::array<const char*, kFaultKinds> kFaultNames = {
     "split",         "one-way",     "bridge",    "ring",         "flap",          "slow-link",
     "break-streams", "cut-clients", "slow-disk", "hung-disk",    "failed-sync",   "full-disk",
     "read-errors",   "rot",         "lose-tail", "empty-disk",   "wall-jump",     "lag",
-    "transfer",      "move",        "trim",      "churn-topics", "alter-configs",
+    "transfer",      "move",        "trim",      "churn-topics", "alter-configs", "rot-meta",
+    "ambush",
 };
 
 /// One thing that will go wrong. `random` chooses where, when it happens.
@@ -92,6 +95,7 @@ struct Swarm {
   int producers = 2;  // idempotent
   int plain_producers = 1;
   int consumers = 2;
+  int metadata_clients = 0;
   int window = 1;       // batches of one producer under way in one partition
   int max_records = 3;  // of a batch
   int max_value_bytes = 64;
