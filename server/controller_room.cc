@@ -111,6 +111,8 @@ void ControllerRoom::Propose(Bytes command, Callback<Status> done) {
   replica_->Propose(raft::EntryType::kCommand, std::move(command), 0, StatusOnly(std::move(done)));
 }
 
+void ControllerRoom::ConfirmLeads(Callback<Status> done) { replica_->ReadBarrier(std::move(done)); }
+
 void ControllerRoom::ProposeMembership(const raft::MembershipTarget& target,
                                        Callback<Status> done) {
   replica_->ProposeMembership(target, StatusOnly(std::move(done)));

@@ -71,6 +71,7 @@ class ControllerRoom final : public ControllerGroup, public ControllerHost, publ
 
   // ControllerGroup
   void Propose(Bytes command, Callback<Status> done) override;
+  void ConfirmLeads(Callback<Status> done) override;
   void ProposeMembership(const raft::MembershipTarget& target, Callback<Status> done) override;
   Status TransferLeadership(NodeId to) override;
 

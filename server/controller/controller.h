@@ -38,6 +38,9 @@ class ControllerGroup {
   /// A kCommand entry; `done` after it is applied here, with Replica::Propose's errors.
   virtual void Propose(Bytes command, Callback<Status> done) = 0;
   virtual bool IsReadyLeader() const = 0;
+  /// OK once it is sure that this replica led after this call, with all that was decided before it
+  /// applied here; else it was replaced, perhaps without knowing it.
+  virtual void ConfirmLeads(Callback<Status> done) = 0;
   virtual raft::RaftStatus status() const = 0;
   virtual void ProposeMembership(const raft::MembershipTarget& target, Callback<Status> done) = 0;
   virtual Status TransferLeadership(NodeId to) = 0;

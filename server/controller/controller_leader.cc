@@ -54,6 +54,13 @@ std::vector<Candidate> ControllerLeader::FitCandidates() const {
 // ---- requests ----
 
 void ControllerLeader::Handle(const request::Request& request, Callback<request::Answer> done) {
+  Handle(request, /*confirmed=*/false, std::move(done));
+}
+
+/// What makes a record is decided by the log. What is answered from the image alone, such as a
+/// refusal, could be of the past where this leader was replaced without knowing it yet: so it is
+/// answered only once it is `confirmed` that this replica leads.
+void ControllerLeader::Handle(const request::Request& request, bool confirmed, Answered done) {
   if (!group_.IsReadyLeader()) {
     request::Answer answer =
         request::Refusal({ErrorCode::kNotLeader, "this node does not lead the controller"});
@@ -63,14 +70,22 @@ void ControllerLeader::Handle(const request::Request& request, Callback<request:
   }
   Result<record::Body> body =
       std::visit([this](const auto& asked) { return Plan(asked); }, request);
-  if (!body.ok()) return done(request::Refusal(body.error()));
   const auto* create = std::get_if<request::CreateTopic>(&request);
   const auto* registration = std::get_if<request::RegisterNode>(&request);
   const NodeInfo* known = registration ? image().FindNode(registration->node.id) : nullptr;
-  const bool nothing_new = known != nullptr && *known == std::get<record::RegisterNode>(*body).node;
-  if (nothing_new || (create != nullptr && create->validate_only)) {
-    request::Answer answer;
-    answer.version = image().version;
+  const bool nothing_new =
+      body.ok() && known != nullptr && *known == std::get<record::RegisterNode>(*body).node;
+  const bool by_image = !body.ok() || nothing_new || (create != nullptr && create->validate_only);
+  if (by_image && !confirmed) {
+    return group_.ConfirmLeads(
+        [this, request, done = std::move(done)](const Status& leads) mutable {
+          if (leads.ok()) return Handle(request, /*confirmed=*/true, std::move(done));
+          done(request::Refusal({ErrorCode::kNotLeader, leads.error().message}));
+        });
+  }
+  if (by_image) {
+    request::Answer answer = body.ok() ? request::Answer() : request::Refusal(body.error());
+    if (body.ok()) answer.version = image().version;
     return done(std::move(answer));
   }
   Propose(*std::move(body), [this, done = std::move(done)](Result<int64_t> outcome) mutable {

@@ -51,6 +51,8 @@ class ControllerLeader {
   Result<record::Body> Plan(const request::SettleReplicas& request) const;
   Result<record::Body> Plan(const request::CreateGroupsTopic& request) const;
 
+  using Answered = Callback<request::Answer>;
+  void Handle(const request::Request& request, bool confirmed, Answered done);
   void Propose(record::Body body, Callback<Result<int64_t>> done);
   std::optional<record::Body> NextChore();
   void SeatGroup();

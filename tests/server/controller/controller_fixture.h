@@ -22,8 +22,9 @@ class SharedLog {
   raft::Index last = 0;
   raft::Membership membership;
   std::map<NodeId, ControllerMachine*> machines;  // of nodes that are up
-  std::set<NodeId> cut_off;  // hear of nothing that comes after they left the membership
-  bool lose_fates = false;   // appended, but the proposer is told kTimeout
+  std::set<NodeId> cut_off;       // hear of nothing that comes after they left the membership
+  std::optional<NodeId> deposed;  // was replaced, and does not know it yet
+  bool lose_fates = false;        // appended, but the proposer is told kTimeout
 
   void Append(const Bytes& payload) {
     raft::Entry entry;
@@ -53,7 +54,13 @@ class FakeGroup final : public ControllerGroup {
     if (log_.lose_fates) return done(Error{ErrorCode::kTimeout, "leadership was lost"});
     log_.executor.Post([done = std::move(done)]() mutable { done(Status()); });
   }
-  bool IsReadyLeader() const override { return log_.leader == self_; }
+  bool IsReadyLeader() const override { return log_.leader == self_ || log_.deposed == self_; }
+  void ConfirmLeads(Callback<Status> done) override {
+    log_.executor.Post([this, done = std::move(done)]() mutable {
+      done(log_.leader == self_ ? Status()
+                                : Status(Error{ErrorCode::kNotLeader, "it was replaced"}));
+    });
+  }
   raft::RaftStatus status() const override {
     raft::RaftStatus status;
     status.leader = log_.leader;

@@ -139,6 +139,23 @@ TEST_F(ControllerTest, ReplicasNeedLiveNodes) {
   EXPECT_EQ(CodeOfCreation(1, own), ErrorCode::kInvalidArgument);
 }
 
+TEST_F(ControllerTest, ALeaderThatWasReplacedWithoutKnowingItRefusesNothing) {
+  BootThree();
+  auto machine = log_.machines.extract(NodeId(3));  // it hears of nothing new
+  ASSERT_TRUE(CreateTopic(1, Topic("t", 1, 1)).ok());
+  log_.deposed = NodeId(3);
+  std::optional<Status> answer;
+  node(3).controller->DeleteTopic("t", [&](const Status& status) { answer = status; });
+  RunForSeconds(1);
+  EXPECT_FALSE(answer.has_value()) << "it knows of no such topic, but others do";
+  log_.deposed.reset();
+  log_.machines.insert(std::move(machine));
+  RunForSeconds(1);
+  ASSERT_TRUE(answer.has_value());
+  EXPECT_TRUE(answer->ok()) << answer->error();
+  EXPECT_FALSE(node(1).image->FindTopic("t"));
+}
+
 TEST_F(ControllerTest, OfCreationsThatRaceFromAllNodesOneWins) {
   BootThree();
   int made = 0;
