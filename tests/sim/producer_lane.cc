@@ -202,7 +202,9 @@ void ProducerLane::OnError(Batch& batch, NodeId asked, const Error& error,
     case ErrorCode::kUnknownProducer:
       // It was idle for so long that it was forgotten, or too many others came.
       if (WasBusy()) {
-        context_.judge.Fail("producer", "was forgotten while it was busy: " + error.message);
+        context_.judge.Fail("producer",
+                            "was forgotten while it was busy at " + options_.where.topic + "/" +
+                                std::to_string(options_.where.partition) + ": " + error.message);
         return;
       }
       return GiveUp(error.message);
