@@ -6,6 +6,15 @@
 #include "server/grpc/convert.h"
 
 namespace jangada::server::grpc_door {
+namespace {
+
+/// An idempotent producer's numbers do not go on where the log has got to. That closes by itself
+/// once the request before has been tried again; were that its first, it is unknown until then.
+bool IsGap(ErrorCode code) {
+  return code == ErrorCode::kOutOfOrderSequence || code == ErrorCode::kUnknownProducer;
+}
+
+}  // namespace
 
 void ProduceLane::Add(Bytes batch, TimePoint deadline, Answer answer) {
   {
@@ -69,9 +78,7 @@ void ProduceLane::Dispatch() {
 
 bool ProduceLane::IsWorthAnotherTry(const Item& item, ErrorCode code) const {
   if (MayTryAgain(code, item.scope, item.began, item.idempotent)) return true;
-  // A gap in an idempotent producer's numbers closes once the request before it has been tried
-  // again.
-  return item.idempotent && code == ErrorCode::kOutOfOrderSequence && !scope_.local_only();
+  return item.idempotent && IsGap(code) && !scope_.local_only();
 }
 
 void ProduceLane::OnResult(uint64_t serial, Result<ProduceResult> result) {
@@ -111,7 +118,7 @@ void ProduceLane::JudgeFailed() {
   for (auto item = items_.begin(); item != items_.end(); ++item) {
     if (item->state != State::kFailed) continue;
     const bool overtaken = item < behind_last_appended && !item->idempotent;
-    const bool gap = item->result->error().code == ErrorCode::kOutOfOrderSequence;
+    const bool gap = IsGap(item->result->error().code);
     if (overtaken || (gap && !retrying)) {
       item->state = State::kDone;
       continue;

@@ -133,6 +133,9 @@ Result<ProduceResult> FakeCluster::Append(const ProduceRequest& request) {
              storage::ValidateBatch(request.batch.view(), {}, true));
   Log& log = logs_[request.where];
   if (header.producer_id != storage::kNoProducerId) {
+    if (header.base_sequence != 0 && !log.producers.contains(header.producer_id)) {
+      return Error{ErrorCode::kUnknownProducer, "The producer is not known; get a new id."};
+    }
     ProducerState& producer = log.producers[header.producer_id];
     const auto known = producer.offsets.find(header.base_sequence);
     if (known != producer.offsets.end()) {

@@ -17,7 +17,7 @@ Cluster::Cluster(World& world, const Swarm& swarm, Judge& judge, Reached& reache
       rules_(judge, {.heartbeat_us = swarm.config.raft.heartbeat_ms * kMs,
                      .election_us = swarm.config.raft.election_timeout_ms * kMs,
                      .disk_stall_us = swarm.config.raft.disk_stall_ms * kMs}),
-      door_(world, [this](NodeId id) -> SimNode& { return node(id); }) {
+      door_(world, swarm.call_jitter_us, [this](NodeId id) -> SimNode& { return node(id); }) {
   network_.SetWeather(swarm.weather);
   for (int i = 1; i <= swarm.nodes; ++i) {
     SimNode::Options options{

@@ -29,8 +29,12 @@ inline Callback<Status> AsUnit(Callback<Result<Unit>> done) {
 
 class ClientDoor {
  public:
-  ClientDoor(World& world, std::function<SimNode&(NodeId)> node)
-      : world_(world), node_(std::move(node)), random_(world.Stream(0x646f6f72)) {}
+  /// Without jitter the calls to a node arrive in the order in which they are made.
+  ClientDoor(World& world, int64_t jitter_us, std::function<SimNode&(NodeId)> node)
+      : world_(world),
+        jitter_us_(jitter_us),
+        node_(std::move(node)),
+        random_(world.Stream(0x646f6f72)) {}
 
   /// No client reaches the node, and no answer of its leaves (or, false, they do again).
   void Cut(NodeId node, bool cut) {
@@ -80,7 +84,10 @@ class ClientDoor {
   static Error Late(const char* why) {
     return {ErrorCode::kTimeout, std::string(why) + "; it may or may not have been done"};
   }
-  int64_t Delay() { return static_cast<int64_t>(100 + random_.Below(400)); }
+  int64_t Delay() {
+    if (jitter_us_ == 0) return kDelayUs;
+    return kDelayUs + static_cast<int64_t>(random_.Below(static_cast<uint64_t>(jitter_us_)));
+  }
 
   template <class T>
   static void Finish(Call<T>& call, Result<T> result) {
@@ -127,9 +134,11 @@ class ClientDoor {
     if (!open.empty()) open.mapped().reset();
   }
 
+  static constexpr int64_t kDelayUs = 100;
   static constexpr int64_t kLookAgainUs = 100'000;
 
   World& world_;
+  const int64_t jitter_us_;
   const std::function<SimNode&(NodeId)> node_;
   Random random_;
   std::set<NodeId> cut_;

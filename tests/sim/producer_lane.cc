@@ -56,6 +56,7 @@ void ProducerLane::MaybeBeginAnew() {
   if (!random_.Chance(1, 50)) return;
   identity_.reset();
   next_sequence_ = 0;
+  acknowledged_at_us_ = 0;
 }
 
 /// From the oldest batch whose fate is open to the newest: no more may be sent after it than the
@@ -200,7 +201,9 @@ void ProducerLane::OnError(Batch& batch, NodeId asked, const Error& error,
                           "the oldest batch under way is out of order: " + error.message);
       return;
     case ErrorCode::kUnknownProducer:
-      // It was idle for so long that it was forgotten, or too many others came.
+      // An earlier batch is still to come, with which its producer becomes known; or it was idle
+      // for so long that it was forgotten, or too many others came.
+      if (!batch.first_when_sent) break;
       if (WasBusy()) {
         context_.judge.Fail("producer",
                             "was forgotten while it was busy at " + options_.where.topic + "/" +

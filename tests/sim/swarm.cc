@@ -60,6 +60,7 @@ void ChooseTopics(Random& random, Swarm* swarm) {
 }
 
 void ChooseWeather(Random& random, Swarm* swarm) {
+  swarm->call_jitter_us = 400;
   LinkWeather& weather = swarm->weather;
   weather.max_delay_us = LogUniform(random, 200, 20 * kMs);
   weather.min_delay_us = std::min<int64_t>(100, weather.max_delay_us / 2);

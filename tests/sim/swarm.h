@@ -101,6 +101,8 @@ struct Swarm {
   int max_value_bytes = 64;
   int64_t think_us = 20'000;
   int64_t call_timeout_us = 2'000'000;
+  /// A call and its answer take up to this much longer than the next one's, which overtakes it.
+  int64_t call_jitter_us = 0;
   int64_t patience_us = 30'000'000;  // then a producer gives a batch up
 
   std::string Describe() const;

@@ -174,6 +174,22 @@ TEST_F(ProduceStreamTest, GapMadeByAFailedTryClosesByItself) {
   EXPECT_EQ(Values({"t", 0}), Numbers(4));
 }
 
+TEST_F(ProduceStreamTest, ProducerWhoseFirstRequestFailedIsUnknownOnlyUntilThatIsTriedAgain) {
+  std::atomic<int> calls = 0;
+  node_.broker.FailProduce([&](const ProduceRequest&) -> std::optional<Error> {
+    if (calls++ == 0) return Error{ErrorCode::kUnavailable, "Leadership is being handed over."};
+    return std::nullopt;
+  });
+  node_.broker.HoldAnswers(true);
+  Stream stream(node_);
+  for (int i = 0; i < 3; ++i) stream.Send(i, Sequenced(i));
+  ASSERT_TRUE(Eventually([&] { return calls.load() == 3; }));
+  node_.broker.ReleaseAnswers();
+  stream.rpc->WritesDone();
+  for (const auto& ack : stream.Rest()) EXPECT_TRUE(ack.has_ack()) << ack.error().message();
+  EXPECT_EQ(Values({"t", 0}), Numbers(3));
+}
+
 TEST_F(ProduceStreamTest, GapOfTheClientsOwnIsAnError) {
   Stream stream(node_);
   stream.Send(0, Sequenced(0));
