@@ -23,6 +23,7 @@ struct Versions {
   int16_t min = 0;
   int16_t max = 0;
   int16_t advertised_min = kNoVersion;  // unless it is min
+  bool parks = false;
 };
 
 template <class Request, void (*kHandle)(Call<Request>)>
@@ -33,6 +34,7 @@ Api Row(const char* name, Versions versions) {
           .max_version = versions.max,
           .advertised_min = std::min(versions.min, versions.advertised_min),
           .flexible_since = Request::kFlexibleSince,
+          .parks = versions.parks,
           .serve = &Serve<Request, kHandle>};
 }
 
@@ -48,10 +50,10 @@ const std::vector<Api>& Apis() {
       Row<OffsetCommitRequest, HandleOffsetCommit>("OffsetCommit", {.min = 1, .max = 9}),
       Row<OffsetFetchRequest, HandleOffsetFetch>("OffsetFetch", {.min = 1, .max = 9}),
       Row<FindCoordinatorRequest, HandleFindCoordinator>("FindCoordinator", {.min = 0, .max = 4}),
-      Row<JoinGroupRequest, HandleJoinGroup>("JoinGroup", {.min = 0, .max = 9}),
+      Row<JoinGroupRequest, HandleJoinGroup>("JoinGroup", {.min = 0, .max = 9, .parks = true}),
       Row<HeartbeatRequest, HandleHeartbeat>("Heartbeat", {.min = 0, .max = 4}),
       Row<LeaveGroupRequest, HandleLeaveGroup>("LeaveGroup", {.min = 0, .max = 5}),
-      Row<SyncGroupRequest, HandleSyncGroup>("SyncGroup", {.min = 0, .max = 5}),
+      Row<SyncGroupRequest, HandleSyncGroup>("SyncGroup", {.min = 0, .max = 5, .parks = true}),
       Row<DescribeGroupsRequest, HandleDescribeGroups>("DescribeGroups", {.min = 0, .max = 5}),
       Row<ListGroupsRequest, HandleListGroups>("ListGroups", {.min = 0, .max = 5}),
       Row<ApiVersionsRequest, HandleApiVersions>("ApiVersions", {.min = 0, .max = 4}),

@@ -18,6 +18,8 @@ struct Api {
   /// Told in place of min_version where clients look for a version that they then don't use.
   int16_t advertised_min = 0;
   int16_t flexible_since = kNoVersion;
+  /// A call may wait for minutes, and its handler keeps nothing of the frame meanwhile.
+  bool parks = false;
   /// Reads the body and hands it to the handler.
   void (*serve)(Incoming) = nullptr;
 };

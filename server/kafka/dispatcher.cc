@@ -25,19 +25,25 @@ Reply Unserved(const RequestHeader& header, const char* what) {
 
 }  // namespace
 
-void Dispatcher::Dispatch(Bytes frame, std::shared_ptr<const Abandonment> gone,
+bool Dispatcher::Dispatch(Bytes frame, std::shared_ptr<const Abandonment> gone,
                           Callback<Reply> done, std::string client_address) {
   Reader reader(std::move(frame));
   RequestHeader header;
   reader.ReadMessage(header);
   if (!reader.ok()) {
-    return done(Reply{.close = "the head of a request could not be read: " + reader.Why()});
+    done(Reply{.close = "the head of a request could not be read: " + reader.Why()});
+    return false;
   }
   const Api* api = FindApi(header.key);
-  if (api == nullptr) return done(Unserved(header, "a request is of a kind not served here"));
+  if (api == nullptr) {
+    done(Unserved(header, "a request is of a kind not served here"));
+    return false;
+  }
   if (header.version < api->min_version || header.version > api->max_version) {
-    if (api->key == ApiVersionsRequest::kKey) return done(UnknownApiVersions(header, *api));
-    return done(Unserved(header, "a request is of a version not served here"));
+    done(api->key == ApiVersionsRequest::kKey
+             ? UnknownApiVersions(header, *api)
+             : Unserved(header, "a request is of a version not served here"));
+    return false;
   }
   const bool flexible = header.version >= api->flexible_since;
   reader.SetVersion(header.version, flexible);
@@ -53,6 +59,7 @@ void Dispatcher::Dispatch(Bytes frame, std::shared_ptr<const Abandonment> gone,
                       .gone = std::move(gone),
                       .done = std::move(done),
                       .client_address = std::move(client_address)});
+  return api->parks;
 }
 
 }  // namespace jangada::server::kafka

@@ -21,8 +21,8 @@ class Dispatcher {
 
   /// `frame`: a request without its length. `gone`: set when nobody waits for the reply any more.
   /// `done`: called once, possibly before this returns, on an unspecified thread. `client_address`:
-  /// without its port.
-  void Dispatch(Bytes frame, std::shared_ptr<const Abandonment> gone, Callback<Reply> done,
+  /// without its port. True: the call may wait for minutes, but its frame is let go.
+  bool Dispatch(Bytes frame, std::shared_ptr<const Abandonment> gone, Callback<Reply> done,
                 std::string client_address = {});
 
   Door& door() { return door_; }

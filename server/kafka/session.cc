@@ -162,7 +162,7 @@ void Session::OnFrame(Bytes frame) {
   group_.request_bytes().Take(frame.size());
   slots_.push_back({.request = BudgetShare(group_.request_bytes(), frame.size())});
   bytes_ += frame.size();
-  group_.dispatcher().Dispatch(
+  const bool parks = group_.dispatcher().Dispatch(
       std::move(frame), gone_,
       [mailbox = group_.mailbox(), self = weak_from_this(), slot](Reply reply) mutable {
         mailbox->Post([self = std::move(self), slot, reply = std::move(reply)]() mutable {
@@ -170,6 +170,12 @@ void Session::OnFrame(Bytes frame) {
         });
       },
       address_);
+  if (!parks) return;
+  // Answers come through the mailbox, so that it still waits. Whoever parks large requests must not
+  // keep the others' from being read.
+  Slot& waiting = slots_[slot - first_slot_];
+  bytes_ -= waiting.bytes();
+  waiting.request = {};
 }
 
 bool Session::MustPause() {

@@ -49,7 +49,7 @@ struct Work {
     response.topics = std::move(answers.front().topics);
     response.error_code = answers.front().error_code;
     // Version 1 has no other place for it.
-    if (response.error_code != Code::kNone && call.version() < 2) {
+    if (response.error_code != Code::kNone && call.version() < 2 && asked.front().topics) {
       for (const OffsetFetchRequest::Topic& topic : *asked.front().topics) {
         OffsetFetchResponse::Topic& line = response.topics.emplace_back();
         line.name = topic.name;

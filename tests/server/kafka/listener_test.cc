@@ -297,6 +297,29 @@ TEST_F(KafkaListener, ANodeThatHoldsTooManyRequestsReadsOnWhenSomeAreAnswered) {
   EXPECT_EQ(broker_.produces, kRequests);
 }
 
+TEST_F(KafkaListener, ParkedJoinsDoNotKeepOthersFromBeingRead) {
+  Start({.max_request_bytes_in_flight = 10'000});
+  broker_.fake_groups().join.hold = true;
+  Client member(port());
+  const JoinGroupRequest join{.group_id = "g",
+                              .session_timeout_ms = 10'000,
+                              .rebalance_timeout_ms = 60'000,
+                              .member_id = {},
+                              .group_instance_id = {},
+                              .protocol_type = "consumer",
+                              .protocols = {{"range", Bytes(std::string(50'000, 'm'))}},
+                              .reason = {}};
+  ASSERT_TRUE(member.Send(EncodeRequest(join, 5)));
+  EXPECT_TRUE(member.IsQuiet(milliseconds(200)));
+  Client other(port());
+  Greet(other);
+  ASSERT_TRUE(member.Send(Versions(2)));
+  EXPECT_TRUE(member.IsQuiet(milliseconds(200)));  // replies leave in the order of their requests
+  broker_.fake_groups().join.Release();
+  EXPECT_FALSE(member.Receive().empty());
+  EXPECT_EQ(testing::CorrelationIdOf(member.Receive()), 2);
+}
+
 TEST_F(KafkaListener, StoppingAnswersWhatWasAskedAndThenCloses) {
   Start();
   Client idle(port());
