@@ -285,6 +285,7 @@ Index Raft::known_commit() const {
 }
 
 Index Raft::durable() const { return log_.durable(); }
+Index Raft::last() const { return log_.last().index; }
 std::optional<NodeId> Raft::leader() const { return CurrentRole().leader; }
 
 SnapshotMeta Raft::SnapshotAt(Index index) const {

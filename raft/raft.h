@@ -175,6 +175,7 @@ class Raft {
   Term term() const;
   Index commit() const;
   Index durable() const;
+  Index last() const;
   std::optional<NodeId> leader() const;
   const Membership& membership() const { return memberships_.InForce().membership; }
   /// Of the entry that put membership() into force.

@@ -80,10 +80,11 @@ struct FetchResult {
   int64_t log_start_offset = 0;
 };
 
-/// A leader and the term that it leads in.
+/// A leader, the term that it leads in, and who of its followers lags (LeaderHint::lagging).
 struct KnownLeader {
   NodeId node;
   int32_t epoch = 0;
+  std::vector<NodeId> lagging = {};
   friend bool operator==(const KnownLeader&, const KnownLeader&) = default;
 };
 
@@ -132,6 +133,19 @@ struct PartitionView {
 struct EpochEnd {
   int32_t epoch = -1;  // -1: no such term yet
   int64_t end_offset = -1;
+};
+
+/// What the disk of this node holds.
+struct LogDirView {
+  struct Replica {
+    TopicPartition where;
+    int64_t bytes = 0;  // of its log
+  };
+
+  std::string path;  // of the data folder
+  int64_t total_bytes = 0;
+  int64_t usable_bytes = 0;
+  std::vector<Replica> replicas;  // ascending
 };
 
 struct CreateTopic {
@@ -200,6 +214,8 @@ class Broker {
   /// What the nodes told of themselves, this one included; a node that was never heard from is
   /// missing. About a second old.
   virtual std::map<NodeId, NodeView> Nodes() const = 0;
+  /// As the store knows it: a look-up for each partition of the cluster, no read.
+  virtual LogDirView LogDir() const = 0;
 
   // ---- cluster; any node forwards to the controller's leader. Errors: kUnavailable (no leader;
   // surely not done), kTimeout, and the call's own ----

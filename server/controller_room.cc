@@ -138,10 +138,10 @@ bool ControllerRoom::HasReadyLeader(GroupId group) const {
   return context_.leaders.Find(group).has_value();
 }
 
-Status ControllerRoom::ValidateTopicConfigs(
-    const std::map<std::string, std::string>& configs) const {
-  TRY(ParseTopicConfig(configs));
-  return {};
+Status ControllerRoom::ValidateTopicConfigs(const std::map<std::string, std::string>& configs,
+                                            int32_t replication_factor) const {
+  TRY_ASSIGN(const TopicConfig parsed, ParseTopicConfig(configs));
+  return CheckMinInsyncReplicas(parsed.min_insync_replicas, replication_factor);
 }
 
 void ControllerRoom::OnRefused(const Error& error) { context_.observer.OnMustStop(error); }

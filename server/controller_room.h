@@ -78,7 +78,8 @@ class ControllerRoom final : public ControllerGroup, public ControllerHost, publ
   // ControllerHost
   void OnImage(ClusterImagePtr image) override;
   bool HasReadyLeader(GroupId group) const override;
-  Status ValidateTopicConfigs(const std::map<std::string, std::string>& configs) const override;
+  Status ValidateTopicConfigs(const std::map<std::string, std::string>& configs,
+                              int32_t replication_factor) const override;
   void OnRefused(const Error& error) override;
 
   // ReplicaObserver, for group 0

@@ -1,6 +1,7 @@
 #include "server/leader_table.h"
 
 #include <set>
+#include <utility>
 
 namespace jangada::server {
 
@@ -47,14 +48,14 @@ std::optional<LeaderHint> LeaderTable::Find(GroupId group) const {
   const std::lock_guard lock(mutex_);
   const auto found = lines_.find(group);
   if (found == lines_.end() || !found->second.leader) return std::nullopt;
-  return LeaderHint{.group = group, .leader = *found->second.leader, .term = found->second.term};
+  return HintOf(group, found->second);
 }
 
 std::vector<LeaderHint> LeaderTable::LedBy(NodeId node) const {
   const std::lock_guard lock(mutex_);
   std::vector<LeaderHint> hints;
   for (const auto& [group, line] : lines_) {
-    if (line.leader == node) hints.push_back({.group = group, .leader = node, .term = line.term});
+    if (line.leader == node) hints.push_back(HintOf(group, line));
   }
   return hints;
 }
@@ -67,13 +68,16 @@ uint64_t LeaderTable::changes() const {
 void LeaderTable::LearnLocked(const LeaderHint& hint) {
   Line& line = lines_[hint.group];
   if (hint.term < line.term) return;
-  SetLocked(&line, {.leader = hint.leader, .term = hint.term});
+  SetLocked(&line, {.leader = hint.leader, .term = hint.term, .lagging = hint.lagging});
 }
 
-void LeaderTable::SetLocked(Line* line, const Line& next) {
-  if (*line == next) return;
-  *line = next;
-  ++changes_;
+void LeaderTable::SetLocked(Line* line, Line next) {
+  if (line->leader != next.leader || line->term != next.term) ++changes_;
+  *line = std::move(next);
+}
+
+LeaderHint LeaderTable::HintOf(GroupId group, const Line& line) {
+  return {.group = group, .leader = *line.leader, .term = line.term, .lagging = line.lagging};
 }
 
 }  // namespace jangada::server

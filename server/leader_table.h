@@ -33,18 +33,19 @@ class LeaderTable {
   std::optional<LeaderHint> Find(GroupId group) const;
   /// Every known leadership of `node`.
   std::vector<LeaderHint> LedBy(NodeId node) const;
-  /// Grows whenever a line becomes another one.
+  /// Grows whenever a group's leader or term becomes another one.
   uint64_t changes() const;
 
  private:
   struct Line {
     std::optional<NodeId> leader;
     raft::Term term = 0;
-    friend bool operator==(const Line&, const Line&) = default;
+    std::vector<NodeId> lagging = {};  // followers, as the leader told
   };
 
   void LearnLocked(const LeaderHint& hint);
-  void SetLocked(Line* line, const Line& next);
+  void SetLocked(Line* line, Line next);
+  static LeaderHint HintOf(GroupId group, const Line& line);
 
   mutable std::mutex mutex_;
   std::map<GroupId, Line> lines_;

@@ -1,6 +1,7 @@
 #include "server/local_broker.h"
 
 #include <algorithm>
+#include <filesystem>
 #include <utility>
 
 #include "server/limits.h"
@@ -56,9 +57,11 @@ bool SameNodes(std::vector<NodeId> a, std::vector<NodeId> b) {
 
 LocalBroker::LocalBroker(const Context& context)
     : self_(context.config.self()),
+      data_folder_(std::filesystem::absolute(context.config.data_dir).string()),
       replicas_(context.replicas),
       leaders_(context.leaders),
       image_(context.image),
+      store_(context.store),
       transport_(context.transport),
       groups_({.broker = *this,
                .replicas = context.replicas,
@@ -248,7 +251,8 @@ std::optional<KnownLeader> LocalBroker::KnownLeaderOf(const TopicPartition& wher
   if (!group.ok()) return std::nullopt;
   const auto hint = leaders_.Find(*group);
   if (!hint) return std::nullopt;
-  return KnownLeader{.node = hint->leader, .epoch = static_cast<int32_t>(hint->term)};
+  return KnownLeader{
+      .node = hint->leader, .epoch = static_cast<int32_t>(hint->term), .lagging = hint->lagging};
 }
 
 std::optional<NodeId> LocalBroker::ControllerLeader() const {
@@ -271,6 +275,22 @@ std::vector<NodeId> LocalBroker::LiveNodes() const {
 std::map<NodeId, NodeView> LocalBroker::Nodes() const {
   const std::lock_guard lock(nodes_mutex_);
   return nodes_;
+}
+
+LogDirView LocalBroker::LogDir() const {
+  const storage::LogStore::Usage usage = store_.usage();
+  LogDirView view{.path = data_folder_,
+                  .total_bytes = usage.disk_total_bytes,
+                  .usable_bytes = usage.disk_free_bytes,
+                  .replicas = {}};
+  const ClusterImagePtr image = image_.Get();
+  for (const auto& [name, topic] : image->topics) {
+    for (const PartitionInfo& partition : topic->partitions) {
+      const std::optional<int64_t> bytes = store_.LogBytes(partition.group);
+      if (bytes) view.replicas.push_back({{name, partition.partition}, *bytes});
+    }
+  }
+  return view;
 }
 
 template <class Done>

@@ -26,6 +26,7 @@ class LocalBroker final : public Broker {
     ReplicaRouter& replicas;
     const LeaderTable& leaders;
     const ImageHolder& image;
+    const storage::LogStore& store;
     Transport& transport;
   };
   explicit LocalBroker(const Context& context);
@@ -58,6 +59,7 @@ class LocalBroker final : public Broker {
   std::optional<NodeId> ControllerLeader() const override;
   std::vector<NodeId> LiveNodes() const override;
   std::map<NodeId, NodeView> Nodes() const override;
+  LogDirView LogDir() const override;
 
   void CreateTopic(server::CreateTopic request, Callback<Result<Uuid>> done) override;
   void DeleteTopic(std::string name, Callback<Status> done) override;
@@ -84,9 +86,11 @@ class LocalBroker final : public Broker {
   Controller* Front(Done& done) const;
 
   const NodeId self_;
+  const std::string data_folder_;
   ReplicaRouter& replicas_;
   const LeaderTable& leaders_;
   const ImageHolder& image_;
+  const storage::LogStore& store_;
   Transport& transport_;
   std::atomic<Controller*> controller_{nullptr};
   LocalGroups groups_;

@@ -190,7 +190,8 @@ Status Node::Impl::OpenDoors() {
                                                          .transport = *transport,
                                                          .rooms = *rooms,
                                                          .shards = shards,
-                                                         .grpc = *grpc});
+                                                         .grpc = *grpc,
+                                                         .kafka = *kafka_dispatcher});
   return watch->Start();
 }
 

@@ -44,6 +44,7 @@ void NodeRooms::Furnish(const Surroundings& surroundings, std::vector<storage::G
                                                                .replicas = *replicas_,
                                                                .leaders = leaders_,
                                                                .image = image_,
+                                                               .store = *store_,
                                                                .transport = *network_});
   teller_ = std::make_unique<StatusTeller>(StatusTeller::Context{.self = config_.self(),
                                                                  .executor = controller_shard(),
@@ -185,6 +186,12 @@ void NodeRooms::OnLeadership(GroupId group, const raft::RoleChange& change, bool
     if (room_) room_->OnLeadership(group, ready);
     if (ready) teller_->OnReadyToLead(self_leads);
   });
+}
+
+void NodeRooms::OnLagging(GroupId group, raft::Term term, const std::vector<NodeId>& nodes) {
+  const LeaderHint hint{.group = group, .leader = config_.self(), .term = term, .lagging = nodes};
+  leaders_.Learn(hint);
+  controller_shard().Post([this, hint] { teller_->OnLagging(hint); });
 }
 
 void NodeRooms::OnControllerLeadership(const raft::RoleChange& change, bool ready) {

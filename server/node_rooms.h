@@ -74,6 +74,7 @@ class NodeRooms final : public HostObserver, public ControllerRoomObserver {
   void OnRefill(GroupId group, RefillEvent event) override {
     controller_shard().Post([this, group, event] { teller_->OnRefill(group, event); });
   }
+  void OnLagging(GroupId group, raft::Term term, const std::vector<NodeId>& nodes) override;
   void OnStoreFailed(const Error& error) override { Fatal(error); }
 
   // ControllerRoomObserver (the controller's executor)

@@ -247,6 +247,7 @@ void NodeWatch::FillRest(NodeStats& stats) const {
   stats.store = context_.store.stats();
   stats.transport = context_.transport.stats();
   stats.grpc = context_.grpc.stats();
+  stats.kafka = context_.kafka.stats();
   const ClusterImagePtr image = context_.rooms.broker().image();
   stats.cluster.nodes = image->nodes.size();
   stats.cluster.topics = image->topics.size();

@@ -15,6 +15,7 @@
 #include "server/config.h"
 #include "server/grpc/grpc_server.h"
 #include "server/http/http_server.h"
+#include "server/kafka/dispatcher.h"
 #include "server/metrics/node_stats.h"
 #include "server/node_rooms.h"
 #include "server/readiness.h"
@@ -35,6 +36,7 @@ class NodeWatch {
     NodeRooms& rooms;
     const std::vector<std::unique_ptr<Shard>>& shards;  // the rooms'
     GrpcServer& grpc;
+    const kafka::Dispatcher& kafka;
   };
 
   explicit NodeWatch(const Context& context);

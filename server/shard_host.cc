@@ -210,6 +210,10 @@ void ShardHost::OnRoleChange(GroupId group, const raft::RoleChange& change, bool
 
 void ShardHost::OnRefill(GroupId group, RefillEvent event) { observer_.OnRefill(group, event); }
 
+void ShardHost::OnLagging(GroupId group, raft::Term term, const std::vector<NodeId>& nodes) {
+  observer_.OnLagging(group, term, nodes);
+}
+
 void ShardHost::OnFatal(GroupId group, const Error& error) {
   spdlog::critical("replica failed group={} error=\"{}\"", group.value(), error.message);
   observer_.OnStoreFailed(error);

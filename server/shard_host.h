@@ -31,6 +31,8 @@ class HostObserver {
   virtual ~HostObserver() = default;
   virtual void OnLeadership(GroupId group, const raft::RoleChange& change, bool ready) = 0;
   virtual void OnRefill(GroupId group, RefillEvent event) = 0;
+  /// Of a group that is led here: see ReplicaObserver.
+  virtual void OnLagging(GroupId group, raft::Term term, const std::vector<NodeId>& nodes) = 0;
   /// Nothing is known of the disk any more: the node must stop at once.
   virtual void OnStoreFailed(const Error& error) = 0;
 };
@@ -89,6 +91,7 @@ class ShardHost final : public ReplicaObserver {
 
   void OnRoleChange(GroupId group, const raft::RoleChange& change, bool ready) override;
   void OnRefill(GroupId group, RefillEvent event) override;
+  void OnLagging(GroupId group, raft::Term term, const std::vector<NodeId>& nodes) override;
   void OnFatal(GroupId group, const Error& error) override;
 
  private:

@@ -62,6 +62,9 @@ void StatusTeller::Round() {
     told_changes_ = changes;
     rounds_since_full_ = 0;
   }
+  // The lag first: of a group that changed hands since, the newer term stands in the other news.
+  if (!full) news_.insert(news_.begin(), lag_news_.begin(), lag_news_.end());
+  lag_news_.clear();
   TellEveryone(full ? Full() : News());
   on_round_();
   const bool first = first_rounds_left_ > 0;

@@ -1,6 +1,7 @@
 // StatusTeller: tells every other node how this one is, every second, which the others take as a
-// sign of life; and what it leads: at once when that changed, and in full in the second after a
-// change anywhere, to whoever was just reached, and every ten seconds, should news have been lost.
+// sign of life; and what it leads: at once when that changed, within the second when other
+// followers lag, and in full in the second after a change of leaders anywhere, to whoever was just
+// reached, and every ten seconds, should news have been lost.
 // A node that has just come tells more often: it is not to wait a second to be counted among the
 // living, and another to be found ready.
 // Owned by group 0's shard.
@@ -40,6 +41,8 @@ class StatusTeller {
   void OnInCluster();
   /// This node became the ready leader of a group: the others hear of it within kGatherUs.
   void OnReadyToLead(const LeaderHint& hint);
+  /// Other followers lag of a group that this node leads: the others hear of it in the next round.
+  void OnLagging(const LeaderHint& hint) { lag_news_.push_back(hint); }
   /// From now on the node is being stopped: it wants no leaderships.
   void Drain();
   /// A replica of this node, group 0's included, that was found damaged.
@@ -76,7 +79,8 @@ class StatusTeller {
   const Context context_;
   const std::function<void()> on_round_;
   std::vector<LeaderHint> news_;
-  uint64_t told_changes_ = 0;  // of the leader table, when it was told in full last
+  std::vector<LeaderHint> lag_news_;  // since the last round; at most one a second of each group
+  uint64_t told_changes_ = 0;         // of the leader table, when it was told in full last
   int rounds_since_full_ = kFullEveryRounds;
   int first_rounds_left_ = 0;
   Executor::TimerId round_timer_ = 0;

@@ -16,8 +16,9 @@ raft::Term GroupView::TermOf(raft::Index index) const {
 }
 
 std::shared_ptr<const GroupView> GroupLog::View() const {
-  return std::make_shared<const GroupView>(
-      GroupView{first, empty() ? first - 1 : last.index, end_offset, terms, open});
+  return std::make_shared<const GroupView>(GroupView{first, empty() ? first - 1 : last.index,
+                                                     end_offset, terms, open,
+                                                     open.bytes_before + open.bytes - bytes_gone});
 }
 
 std::shared_ptr<const GroupView> ViewTable::Find(GroupId group) const {

@@ -22,6 +22,7 @@ struct GroupView {
   int64_t end_offset = 0;
   std::vector<raft::TermRun> terms;  // the first run may begin below `first`
   Stretch open;
+  int64_t bytes = 0;  // of the entries in the stretches that are kept
 
   /// The term that the entry must have. REQUIRES: first <= index <= last.
   raft::Term TermOf(raft::Index index) const;

@@ -164,6 +164,9 @@ class LogStore {
   };
   /// Any thread; refreshed about once a second.
   virtual Usage usage() const = 0;
+  /// Entry::size() of all entries that the store holds of a group, synced; what was trimmed of its
+  /// first stretch (64 KiB) may still count. nullopt: it holds nothing of it. Any thread.
+  virtual std::optional<int64_t> LogBytes(GroupId group) const = 0;
 };
 
 }  // namespace jangada::storage

@@ -34,6 +34,7 @@ Result<std::vector<GroupState>> MemLogStore::Load() {
   for (auto& [id, group] : groups_) {
     group.needs_reload = false;
     if (!group.rotten.empty()) MarkDamaged(&group, *group.rotten.begin());
+    NoteBytes(id);
     states.push_back(StateOf(id, group));
   }
   return states;
@@ -62,8 +63,38 @@ void MemLogStore::Reload(GroupId id, Executor& reply_to, Callback<Result<GroupSt
 
 void MemLogStore::Persist(GroupWrite write, Executor& reply_to, Callback<Status> done) {
   OnDisk([this, write = std::move(write), &reply_to, done = std::move(done)]() mutable {
-    Reply(reply_to, std::move(done), Apply(write));
+    Reply(reply_to, std::move(done), Carry(write));
   });
+}
+
+Status MemLogStore::Carry(GroupWrite& write) {
+  const GroupId group = write.group;
+  Status applied = Apply(write);
+  NoteBytes(group);
+  return applied;
+}
+
+void MemLogStore::NoteBytes(GroupId id) {
+  const auto group = groups_.find(id);
+  const std::lock_guard lock(bytes_mutex_);
+  if (group == groups_.end()) {
+    bytes_.erase(id);
+  } else {
+    bytes_[id] = group->second.bytes;
+  }
+}
+
+std::optional<int64_t> MemLogStore::LogBytes(GroupId group) const {
+  const std::lock_guard lock(bytes_mutex_);
+  const auto found = bytes_.find(group);
+  return found == bytes_.end() ? std::nullopt : std::optional(found->second);
+}
+
+void MemLogStore::KeepFirst(Group* group, size_t count) {
+  for (size_t i = count; i < group->entries.size(); ++i) {
+    group->bytes -= static_cast<int64_t>(group->entries[i].size());
+  }
+  group->entries.resize(std::min(count, group->entries.size()));
 }
 
 Status MemLogStore::Apply(GroupWrite& write) {
@@ -104,11 +135,12 @@ Status MemLogStore::Apply(GroupWrite& write) {
     const raft::Index first = write.entries.front().index;
     CHECK_GE(first, group.first);
     CHECK_LE(first, group.last() + 1);
-    group.entries.resize(first - group.first);
+    KeepFirst(&group, first - group.first);
     group.rotten.erase(group.rotten.lower_bound(first), group.rotten.end());
     for (raft::Entry& entry : write.entries) {
       CHECK_EQ(entry.index, group.last() + 1);
       CHECK_GE(entry.base_offset, 0);
+      group.bytes += static_cast<int64_t>(entry.size());
       group.entries.push_back(std::move(entry));
     }
   }
@@ -124,7 +156,9 @@ Status MemLogStore::Apply(GroupWrite& write) {
 void MemLogStore::DropBefore(Group* group, raft::Index first) {
   const size_t count = std::min<size_t>(first - group->first, group->entries.size());
   for (size_t i = 0; i < count; ++i) {
-    group->bytes_before += static_cast<int64_t>(group->entries[i].size());
+    const auto bytes = static_cast<int64_t>(group->entries[i].size());
+    group->bytes_before += bytes;
+    group->bytes -= bytes;
     group->max_timestamp_before =
         std::max(group->max_timestamp_before, MaxTimestampMs(group->entries[i]));
   }
@@ -136,13 +170,13 @@ void MemLogStore::DropBefore(Group* group, raft::Index first) {
 void MemLogStore::MarkDamaged(Group* group, raft::Index first_bad) {
   group->damaged = true;
   group->rotten.clear();
-  group->entries.resize(first_bad - group->first);
+  KeepFirst(group, first_bad - group->first);
   if (!group->checkpoint || group->checkpoint->meta.last.index < first_bad) return;
   // What is left ends before the checkpoint, so it must be folded anew, from the very start or not
   // at all.
   group->checkpoint.reset();
   if (group->first == 1) return;
-  group->entries.clear();
+  KeepFirst(group, 0);
   group->first = 1;
 }
 
@@ -182,6 +216,8 @@ void MemLogStore::Rot(GroupId id, raft::Index index) {
 void MemLogStore::LoseEverything() {
   groups_.clear();
   lost_groups_ = true;
+  const std::lock_guard lock(bytes_mutex_);
+  bytes_.clear();
 }
 
 Result<std::vector<raft::Entry>> MemLogStore::Take(GroupId id, raft::IndexRange range,
@@ -196,6 +232,7 @@ Result<std::vector<raft::Entry>> MemLogStore::Take(GroupId id, raft::IndexRange 
     if (group.rotten.contains(i)) {
       if (!found.empty()) break;  // whoever asks for this one itself learns of it
       MarkDamaged(&group, i);
+      NoteBytes(id);
       group.needs_reload = true;
       return Error{ErrorCode::kDataCorrupt, "entry " + std::to_string(i) + " is damaged"};
     }

@@ -8,6 +8,7 @@
 
 #include <atomic>
 #include <map>
+#include <mutex>
 #include <optional>
 #include <set>
 #include <vector>
@@ -37,6 +38,7 @@ class MemLogStore final : public LogStore {
   void ReadCheckpoint(GroupId group, Executor& reply_to,
                       Callback<Result<Checkpoint>> done) override;
   Usage usage() const override;
+  std::optional<int64_t> LogBytes(GroupId group) const override;
 
   /// Reads of entries that came to the store so far.
   size_t reads() const { return reads_; }
@@ -60,6 +62,7 @@ class MemLogStore final : public LogStore {
     std::optional<Checkpoint> checkpoint;
     raft::Index first = 1;
     std::vector<raft::Entry> entries;  // first, first + 1, ...
+    int64_t bytes = 0;                 // of `entries`
     int64_t bytes_before = 0;          // of the entries below `first`
     int64_t max_timestamp_before = -1;
     bool damaged = false;
@@ -72,7 +75,12 @@ class MemLogStore final : public LogStore {
 
   /// Posts `task` to the disk; it does not run if a crash comes first.
   void OnDisk(Callback<> task);
+  Status Carry(GroupWrite& write);
   Status Apply(GroupWrite& write);
+  /// The first `count` entries stay.
+  static void KeepFirst(Group* group, size_t count);
+  /// LogBytes says from now on what the group holds.
+  void NoteBytes(GroupId id);
   void DropBefore(Group* group, raft::Index first);
   void MarkDamaged(Group* group, raft::Index first_bad);
   GroupState StateOf(GroupId id, const Group& group) const;
@@ -92,6 +100,9 @@ class MemLogStore final : public LogStore {
   std::map<GroupId, Group> groups_;
   std::optional<Error> next_failure_;
   std::optional<Error> failed_;  // final
+
+  mutable std::mutex bytes_mutex_;
+  std::map<GroupId, int64_t> bytes_;  // of each group's log; guarded by bytes_mutex_
 };
 
 }  // namespace jangada::storage

@@ -90,6 +90,17 @@ bool IsOf(const rocksdb::Iterator& row, GroupId group) {
   return row.Valid() && GroupOfKey(View(row.key())) == group;
 }
 
+/// REQUIRES: the group has a sparse row.
+Result<int64_t> BytesBeforeFirstStretch(const RocksDb& db, GroupId group) {
+  auto row = db.Walk(db.sparse, nullptr);
+  row->Seek(GroupKey(group));
+  if (!row->status().ok()) return RowsUnread(row->status());
+  if (!IsOf(*row, group)) return RowsDamaged(group, "the first sparse row");
+  const auto stretch = DecodeStretch(View(row->key()), View(row->value()));
+  if (!stretch) return RowsDamaged(group, "a sparse row");
+  return stretch->bytes_before;
+}
+
 /// Completes the log from its sparse rows and its last entries. An index: the first damaged entry.
 Result<std::optional<raft::Index>> LoadTail(const RocksDb& db, GroupId group, bool check_all,
                                             GroupLog* log) {
@@ -109,6 +120,9 @@ Result<std::optional<raft::Index>> LoadTail(const RocksDb& db, GroupId group, bo
     const auto stretch = DecodeStretch(View(sparse->key()), View(sparse->value()));
     if (!stretch) return RowsDamaged(group, "a sparse row");
     log->open = stretch->Next();
+    TRY_ASSIGN(log->bytes_gone, BytesBeforeFirstStretch(db, group));
+  } else {
+    log->bytes_gone = log->start.bytes_before;
   }
 
   const auto entry = LastRow(db, db.entries, group);

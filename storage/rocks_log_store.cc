@@ -330,6 +330,11 @@ void RocksLogStore::ReadCheckpoint(GroupId group, Executor& reply_to,
 
 LogStore::Usage RocksLogStore::usage() const { return impl_->space->usage(); }
 
+std::optional<int64_t> RocksLogStore::LogBytes(GroupId group) const {
+  const auto view = impl_->views.Find(group);
+  return view == nullptr ? std::nullopt : std::optional(view->bytes);
+}
+
 StoreStats RocksLogStore::stats() const {
   return {.writer = impl_->writer.stats(), .cold_read = impl_->cold_read_latency.Snapshot()};
 }

@@ -59,6 +59,7 @@ class RocksLogStore final : public LogStore {
   void ReadCheckpoint(GroupId group, Executor& reply_to,
                       Callback<Result<Checkpoint>> done) override;
   Usage usage() const override;
+  std::optional<int64_t> LogBytes(GroupId group) const override;
   /// Any thread.
   StoreStats stats() const;
 

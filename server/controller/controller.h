@@ -56,7 +56,8 @@ class ControllerHost {
   /// Some node told that it is ready to lead the group.
   virtual bool HasReadyLeader(GroupId group) const = 0;
   /// Checks config keys and values of a topic (server/partition/topic_config.h).
-  virtual Status ValidateTopicConfigs(const std::map<std::string, std::string>& configs) const = 0;
+  virtual Status ValidateTopicConfigs(const std::map<std::string, std::string>& configs,
+                                      int32_t replication_factor) const = 0;
   /// The node must stop, with this sentence: the cluster refuses it, or group 0's log can't be
   /// folded.
   virtual void OnRefused(const Error& error) = 0;

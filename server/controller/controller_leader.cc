@@ -108,11 +108,14 @@ Result<record::Body> ControllerLeader::Plan(const request::CreateTopic& request)
     return Invalid("the topic '" + request.name +
                    "' is the cluster's own: it is made at the first use of consumer groups");
   }
-  TRY(context_.host.ValidateTopicConfigs(request.configs));
+  const int32_t replication_factor = request.assignment.empty()
+                                         ? request.replication_factor
+                                         : static_cast<int32_t>(request.assignment.front().size());
+  TRY(context_.host.ValidateTopicConfigs(request.configs, replication_factor));
   record::CreateTopic body;
   body.name = request.name;
   body.id = request.id;
-  body.replication_factor = request.replication_factor;
+  body.replication_factor = replication_factor;
   body.configs = request.configs;
   if (request.assignment.empty()) {
     if (request.partitions > static_cast<int32_t>(kMaxPartitionsPerTopic)) {
@@ -130,7 +133,6 @@ Result<record::Body> ControllerLeader::Plan(const request::CreateTopic& request)
     }
   }
   body.assignment = request.assignment;
-  body.replication_factor = static_cast<int32_t>(request.assignment.front().size());
   return record::Body(std::move(body));
 }
 
@@ -191,7 +193,7 @@ Result<record::Body> ControllerLeader::Plan(const request::AlterTopicConfigs& re
   for (const auto& [key, value] : request.changes) {
     if (value) changed[key] = *value;
   }
-  TRY(context_.host.ValidateTopicConfigs(changed));
+  TRY(context_.host.ValidateTopicConfigs(changed, topic->replication_factor));
   return record::Body(record::AlterTopicConfigs{topic->name, topic->id, request.changes});
 }
 

@@ -13,6 +13,8 @@ void Serve(Incoming incoming) {
   Request request;
   incoming.body.ReadMessage(request);
   if (!incoming.body.ok()) {
+    Door& door = incoming.door;
+    door.meter.Ended(incoming.place, door.NowUs() - incoming.began_us, /*in_error=*/true);
     incoming.done(Reply{.close = "a request could not be read: " + incoming.body.Why()});
     return;
   }
@@ -65,6 +67,7 @@ const std::vector<Api>& Apis() {
                                                                    {.min = 2, .max = 4}),
       Row<DescribeConfigsRequest, HandleDescribeConfigs>("DescribeConfigs", {.min = 0, .max = 4}),
       Row<AlterConfigsRequest, HandleAlterConfigs>("AlterConfigs", {.min = 0, .max = 2}),
+      Row<DescribeLogDirsRequest, HandleDescribeLogDirs>("DescribeLogDirs", {.min = 0, .max = 4}),
       Row<CreatePartitionsRequest, HandleCreatePartitions>("CreatePartitions",
                                                            {.min = 0, .max = 3}),
       Row<DeleteGroupsRequest, HandleDeleteGroups>("DeleteGroups", {.min = 0, .max = 2}),

@@ -26,6 +26,8 @@ struct Reply {
 /// A request that was cut from its connection and whose head was read.
 struct Incoming {
   Door& door;
+  size_t place = 0;      // of its key in Apis()
+  int64_t began_us = 0;  // by the door's clock
   RequestHeader header;
   ResponseFormat format;
   Reader body;
@@ -42,6 +44,8 @@ class Call {
   Call(Incoming incoming, Request its_request)
       : request(std::move(its_request)),
         door_(&incoming.door),
+        place_(incoming.place),
+        began_us_(incoming.began_us),
         format_(incoming.format),
         gone_(std::move(incoming.gone)),
         client_id_(std::move(incoming.header.client_id).value_or("")),
@@ -65,19 +69,24 @@ class Call {
   std::string client_host() const { return "/" + client_address_; }
 
   void Answer(const Response& response, BudgetShare held = {}) {
-    Finish({.frame = EncodeResponse(format_, response), .held = std::move(held)});
+    EncodedResponse encoded = EncodeResponse(format_, response);
+    Finish({.frame = std::move(encoded.frame), .close = {}, .held = std::move(held)},
+           encoded.names_error);
   }
   /// For requests that want no response.
-  void AnswerNothing() { Finish({}); }
-  void Close(std::string why) { Finish({.close = std::move(why)}); }
+  void AnswerNothing() { Finish({}, false); }
+  void Close(std::string why) { Finish({.close = std::move(why)}, true); }
 
  private:
-  void Finish(Reply reply) {
+  void Finish(Reply reply, bool in_error) {
     CHECK(done_);
+    door_->meter.Ended(place_, door_->NowUs() - began_us_, in_error);
     std::exchange(done_, nullptr)(std::move(reply));
   }
 
   Door* door_;
+  size_t place_;
+  int64_t began_us_;
   ResponseFormat format_;
   std::shared_ptr<const Abandonment> gone_;
   std::string client_id_;

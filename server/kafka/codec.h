@@ -13,7 +13,7 @@
 //
 // Reader trusts nothing: counts are bounded by the bytes left, what the values take in memory by
 // kMaxDecodedBytes, and the first thing that is wrong ends it. Payloads (records, bytes) are shared
-// slices of the frame. Plain values; any thread.
+// slices of the frame. Writer notes whether it wrote an error code. Plain values; any thread.
 #pragma once
 
 #include <cstdint>
@@ -29,6 +29,7 @@
 #include "base/check.h"
 #include "base/coding.h"
 #include "base/uuid.h"
+#include "server/kafka/errors.h"
 
 namespace jangada::server::kafka {
 
@@ -267,6 +268,9 @@ class Writer {
   /// The end of a struct without tagged fields.
   void NoTags() { AppendUnsignedVarint(&out_, 0); }
 
+  /// Whether an error code other than kNone was written.
+  bool wrote_error() const { return wrote_error_; }
+
   /// The frame, as pieces that leave one after the other. The writer is done.
   std::vector<Bytes> Finish();
 
@@ -308,6 +312,7 @@ class Writer {
 
   template <internal::Scalar T>
   void Write(T value, bool) {
+    if constexpr (std::is_same_v<T, Code>) wrote_error_ |= value != Code::kNone;
     AppendBig(&out_, static_cast<typename internal::WireInt<T>::Type>(value));
   }
   void Write(const Uuid& id, bool) { out_ += id.Raw(); }
@@ -362,6 +367,7 @@ class Writer {
 
   int16_t version_ = 0;
   bool flexible_ = false;
+  bool wrote_error_ = false;
   std::vector<Tag> tags_;  // of the struct that is being written
   // The frame is head_ (once there are pieces), then pieces_, then out_.
   std::string head_;

@@ -14,10 +14,11 @@ Reply UnknownApiVersions(const RequestHeader& header, const Api& api) {
   ApiVersionsResponse response;
   response.error_code = Code::kUnsupportedVersion;
   response.api_keys.push_back({api.key, api.min_version, api.max_version});
-  return {.frame = EncodeResponse({.correlation_id = header.correlation_id}, response)};
+  return {.frame = EncodeResponse({.correlation_id = header.correlation_id}, response).frame};
 }
 
-Reply Unserved(const RequestHeader& header, const char* what) {
+Reply Unserved(Door& door, const RequestHeader& header, const char* what) {
+  door.meter.Unserved();
   return {.close = std::string(what) + " key=" + std::to_string(header.key) +
                    " version=" + std::to_string(header.version) +
                    " client=" + header.client_id.value_or("").substr(0, 64)};
@@ -31,18 +32,22 @@ bool Dispatcher::Dispatch(Bytes frame, std::shared_ptr<const Abandonment> gone,
   RequestHeader header;
   reader.ReadMessage(header);
   if (!reader.ok()) {
+    door_.meter.Unserved();
     done(Reply{.close = "the head of a request could not be read: " + reader.Why()});
     return false;
   }
   const Api* api = FindApi(header.key);
   if (api == nullptr) {
-    done(Unserved(header, "a request is of a kind not served here"));
+    done(Unserved(door_, header, "a request is of a kind not served here"));
     return false;
   }
   if (header.version < api->min_version || header.version > api->max_version) {
-    done(api->key == ApiVersionsRequest::kKey
-             ? UnknownApiVersions(header, *api)
-             : Unserved(header, "a request is of a version not served here"));
+    if (api->key == ApiVersionsRequest::kKey) {
+      door_.meter.Unserved();
+      done(UnknownApiVersions(header, *api));
+    } else {
+      done(Unserved(door_, header, "a request is of a version not served here"));
+    }
     return false;
   }
   const bool flexible = header.version >= api->flexible_since;
@@ -53,6 +58,8 @@ bool Dispatcher::Dispatch(Bytes frame, std::shared_ptr<const Abandonment> gone,
                               .flexible = flexible,
                               .flexible_header = flexible && api->key != ApiVersionsRequest::kKey};
   api->serve(Incoming{.door = door_,
+                      .place = static_cast<size_t>(api - Apis().data()),
+                      .began_us = door_.NowUs(),
                       .header = std::move(header),
                       .format = format,
                       .body = std::move(reader),

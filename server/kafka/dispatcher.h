@@ -26,6 +26,8 @@ class Dispatcher {
                 std::string client_address = {});
 
   Door& door() { return door_; }
+  /// Any thread.
+  KafkaDoorStats stats() const { return door_.meter.Stats(); }
 
  private:
   Door door_;

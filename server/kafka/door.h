@@ -1,4 +1,5 @@
-// Door: what all handlers share: the broker, and what the operator configured. Any thread.
+// Door: what all handlers share: the broker, what the operator configured, and what is counted. Any
+// thread.
 #pragma once
 
 #include <chrono>
@@ -8,6 +9,7 @@
 
 #include "server/broker.h"
 #include "server/kafka/memory_budget.h"
+#include "server/kafka/request_meter.h"
 #include "server/limits.h"
 
 namespace jangada::server::kafka {
@@ -37,6 +39,7 @@ struct Door {
   const DoorOptions options;
   /// What fetches hold for all connections until it has left.
   MemoryBudget fetch_bytes{kMaxKafkaFetchBytesInFlight};
+  RequestMeter meter;
 };
 
 }  // namespace jangada::server::kafka

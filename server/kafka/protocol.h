@@ -30,14 +30,20 @@ struct ResponseFormat {
   bool flexible_header = false;  // that of ApiVersions never is
 };
 
+struct EncodedResponse {
+  std::vector<Bytes> frame;
+  bool names_error = false;  // somewhere in it, of one partition perhaps
+};
+
 template <class Response>
-std::vector<Bytes> EncodeResponse(const ResponseFormat& format, const Response& response) {
+EncodedResponse EncodeResponse(const ResponseFormat& format, const Response& response) {
   Writer writer;
   writer(format.correlation_id);
   writer.SetVersion(format.version, format.flexible);
   if (format.flexible_header) writer.NoTags();
   writer.WriteMessage(response);
-  return writer.Finish();
+  const bool names_error = writer.wrote_error();
+  return {.frame = writer.Finish(), .names_error = names_error};
 }
 
 }  // namespace jangada::server::kafka

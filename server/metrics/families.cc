@@ -310,6 +310,27 @@ void AddGrpc(const DoorStats& door, Families& out) {
       .Add(Number(door.produce_limit_bytes));
 }
 
+void AddKafka(const KafkaDoorStats& door, Families& out) {
+  Family& requests =
+      Counter(out, "jangada_kafka_requests_total", "Requests of Kafka's clients that ended.");
+  Family errors("jangada_kafka_request_errors_total", MetricType::kCounter,
+                "Of those: the answer named an error, or the connection was closed.");
+  Family latency("jangada_kafka_request_duration_seconds", MetricType::kHistogram,
+                 "From a request of a Kafka client to its answer.");
+  for (const KafkaRequestStats& request : door.requests) {
+    const Labels labels{{"request", request.request}};
+    requests.Add(labels, Number(request.latency.count()));
+    errors.Add(labels, Number(request.errors));
+    latency.Add(labels, request.latency);
+  }
+  out.push_back(std::move(errors));
+  out.push_back(std::move(latency));
+  Counter(out, "jangada_kafka_unserved_requests_total",
+          "Requests of Kafka's clients of a key or version that is not served here, and what was "
+          "no request.")
+      .Add(Number(door.unserved));
+}
+
 void AddHttp(const HttpServer::Stats& http, Families& out) {
   Counter(out, "jangada_http_requests_total", "HTTP requests that were answered.")
       .Add(Number(http.requests));
@@ -334,6 +355,7 @@ std::vector<Family> FamiliesOf(const NodeStats& stats) {
   AddShards(stats.shards, out);
   AddTransport(stats.transport, out);
   AddGrpc(stats.grpc, out);
+  AddKafka(stats.kafka, out);
   AddHttp(stats.http, out);
   if (stats.per_partition) AddPartitions(stats.replicas.partitions, out);
   return out;

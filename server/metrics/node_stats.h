@@ -12,6 +12,7 @@
 #include "server/grpc/door_stats.h"
 #include "server/host_stats.h"
 #include "server/http/http_server.h"
+#include "server/kafka/door_stats.h"
 #include "server/metrics/process_stats.h"
 #include "server/node_condition.h"
 #include "server/runtime/shard_stats.h"
@@ -56,6 +57,7 @@ struct NodeStats {
   storage::StoreStats store;
   TransportStats transport;
   DoorStats grpc;
+  KafkaDoorStats kafka;
   HttpServer::Stats http;
   bool per_partition = false;  // replicas.partitions was asked for
 };

@@ -181,6 +181,7 @@ void Replica::Impl::Turn() {
 void Replica::Impl::ArmTimer() {
   std::optional<int64_t> due_us = proposals.next_deadline_us();
   resting = MayRest();
+  WatchLag();
   if (raft::Ticks due = raft->NextDue(); due != raft::kNever && !resting) {
     // Thousands of followers wait for leaders that live: far deadlines fire early, on a grid that
     // they share, and by then have mostly moved. A real one is then waited for to the tick.

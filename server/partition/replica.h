@@ -63,6 +63,8 @@ class ReplicaObserver {
   /// Role, term or known leader changed; or `ready` did.
   virtual void OnRoleChange(GroupId group, const raft::RoleChange& change, bool ready) = 0;
   virtual void OnRefill(GroupId group, RefillEvent event) {}
+  /// At the ready leader of `term`: other followers lag than before.
+  virtual void OnLagging(GroupId group, raft::Term term, const std::vector<NodeId>& nodes) {}
   /// The store failed in a way after which nothing is known: stop the node.
   virtual void OnFatal(GroupId group, const Error& error) = 0;
 };

@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "server/partition/folded_state.h"
+#include "server/partition/lag_watch.h"
 #include "server/partition/log_reader.h"
 #include "server/partition/pulses.h"
 #include "server/partition/read_barriers.h"
@@ -82,6 +83,7 @@ struct Replica::Impl final : PulseMember {
   // ---- pulses: replica_pulses.cc ----
   void HearPulses() override;
   bool MayRest() const;
+  void WatchLag();
   void OnPulseChange() override;
   void NoteStance();
   Stance CurrentStance() const override;
@@ -153,6 +155,9 @@ struct Replica::Impl final : PulseMember {
   raft::Index told_index = 0;  // with the leader's membership or the follower's commit index
   uint64_t heard_pulses = 0;   // Pulses::heard() when the core was last told of them
   bool resting = false;        // no timer for the core: the pulses speak for the group
+
+  // Of its followers, while it is the ready leader.
+  LagWatch lag;
 
   // Turns and timers.
   bool turn_scheduled = false;

@@ -1,6 +1,6 @@
 // A replica and its shard's pulses: what it has them say of itself, what it learns from them, and
-// when it may rest on them. Carries no rule of its own: what a pulse says is told to the core,
-// which knows what it is worth (raft.h, "signs of life").
+// when it may rest on them; and which followers lag. Carries no rule of its own: what a pulse says
+// is told to the core, which knows what it is worth (raft.h, "signs of life").
 #include <algorithm>
 
 #include "server/partition/replica_impl.h"
@@ -39,6 +39,21 @@ bool Replica::Impl::MayRest() const {
     return node == options.raft.self ||
            is_fresh(pulses->FromFollower(options.group, node, raft->term(), raft->commit()));
   });
+}
+
+/// A leader that does not rest has its heartbeats to look at; one that rests has heard from every
+/// follower that it holds everything.
+void Replica::Impl::WatchLag() {
+  if (!IsReadyLeader()) return lag.Forget();
+  const int64_t now_us = context.executor.NowUs();
+  if (!resting && !lag.IsDue(now_us)) return;
+  std::vector<LagWatch::Follower> followers;
+  raft->VisitPeers([&followers](const raft::PeerStatus& peer) {
+    followers.push_back({.node = peer.node, .match = peer.match, .voter = peer.voter});
+  });
+  const bool changed = resting ? lag.AllHoldAll(followers)
+                               : lag.Look(now_us, raft->term(), raft->last(), followers);
+  if (changed) observer.OnLagging(options.group, raft->term(), lag.lagging());
 }
 
 void Replica::Impl::OnPulseChange() {

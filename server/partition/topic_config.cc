@@ -179,6 +179,16 @@ Status ValidateTopicConfig(std::string_view key, std::string_view value) {
   return SetOne(key, value, &ignored);
 }
 
+Status CheckMinInsyncReplicas(int32_t wanted, int32_t replication_factor) {
+  const int32_t majority = replication_factor / 2 + 1;
+  if (wanted <= majority) return {};
+  return Error{ErrorCode::kInvalidArgument,
+               "min.insync.replicas is " + std::to_string(wanted) +
+                   ", but records are acknowledged when a majority of the " +
+                   std::to_string(replication_factor) + " replicas has them: set at most " +
+                   std::to_string(majority)};
+}
+
 std::vector<TopicConfigRow> DescribeTopicConfig(
     const std::map<std::string, std::string>& overrides) {
   std::vector<TopicConfigRow> rows;

@@ -42,6 +42,10 @@ Result<TopicConfig> ParseTopicConfig(const std::map<std::string, std::string>& o
 /// Whether one key may be set to that value; the same errors as ParseTopicConfig.
 Status ValidateTopicConfig(std::string_view key, std::string_view value);
 
+/// Whether a topic of so many replicas may ask for so many in sync: no more than a majority, by
+/// which records are acknowledged. kInvalidArgument.
+Status CheckMinInsyncReplicas(int32_t wanted, int32_t replication_factor);
+
 /// One row of `topic describe`.
 struct TopicConfigRow {
   std::string name;

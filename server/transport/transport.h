@@ -27,11 +27,13 @@ struct LeaderHint {
   GroupId group;
   NodeId leader;
   raft::Term term = 0;
+  /// Its followers that lack what it held a second or more ago (server/partition/lag_watch.h).
+  std::vector<NodeId> lagging = {};
 };
 
-/// Soft state that every node tells every other: every second, and at once when a leadership
-/// changed; with all its leaderships when that may be news (server/status_teller.h). The
-/// controller's leader takes it as a sign of life.
+/// Soft state that every node tells every other: every second, with the leaderships whose lagging
+/// followers changed, and at once when a leadership did; with all its leaderships when that may be
+/// news (server/status_teller.h). The controller's leader takes it as a sign of life.
 struct NodeStatus {
   NodeId from;
   bool full = false;  // `leaders` lists every group that `from` leads (and is ready to serve)

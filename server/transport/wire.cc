@@ -115,6 +115,10 @@ void EncodeStatus(const NodeStatus& status, v1::PeerStatus* out) {
     out->add_group(hint.group.value());
     out->add_leader(hint.leader.value());
     out->add_term(hint.term);
+    for (const NodeId node : hint.lagging) {
+      out->add_lagging_place(static_cast<uint32_t>(out->group_size() - 1));
+      out->add_lagging_node(node.value());
+    }
   }
   const NodeCondition& condition = status.condition;
   out->set_disk_free_bytes(condition.disk_free_bytes);
@@ -331,6 +335,12 @@ std::optional<NodeStatus> DecodeStatus(NodeId from, const v1::PeerStatus& status
   for (int i = 0; i < count; ++i) {
     if (status.leader(i) < 1) return std::nullopt;
     out.leaders.push_back({GroupId(status.group(i)), NodeId(status.leader(i)), status.term(i)});
+  }
+  if (status.lagging_node_size() != status.lagging_place_size()) return std::nullopt;
+  for (int i = 0; i < status.lagging_place_size(); ++i) {
+    const uint32_t place = status.lagging_place(i);
+    if (place >= out.leaders.size() || status.lagging_node(i) < 1) return std::nullopt;
+    out.leaders[place].lagging.push_back(NodeId(status.lagging_node(i)));
   }
   return out;
 }

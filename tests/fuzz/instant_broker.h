@@ -47,6 +47,9 @@ class InstantBroker final : public server::Broker {
   std::optional<NodeId> ControllerLeader() const override { return controller_; }
   std::vector<NodeId> LiveNodes() const override { return {NodeId(1), NodeId(2)}; }
   std::map<NodeId, server::NodeView> Nodes() const override { return {}; }
+  server::LogDirView LogDir() const override {
+    return {.path = "/data", .total_bytes = 1000, .usable_bytes = 10, .replicas = {{{"t", 0}, 5}}};
+  }
   void CreateTopic(server::CreateTopic request, Callback<Result<Uuid>> done) override;
   void DeleteTopic(std::string name, Callback<Status> done) override;
   void CreatePartitions(std::string topic, int32_t total, Callback<Status> done) override;

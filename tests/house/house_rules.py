@@ -41,7 +41,7 @@ MAY_INCLUDE = {
     # The door for watchers knows pages, and the metrics know numbers: neither knows who makes them.
     "server/http/": ["base/", "server/http/"],
     "server/metrics/": ["base/", "server/metrics/", "server/grpc/door_stats.h", "server/host_stats.h",
-                        "server/http/http_server.h", "server/node_condition.h",
+                        "server/http/http_server.h", "server/kafka/door_stats.h", "server/node_condition.h",
                         "server/partition/partition_stats.h", "server/runtime/shard_stats.h",
                         "server/transport/transport_stats.h", "storage/store_stats.h"],
     "server/kafka/": ["base/", "server/broker.h", "server/controller/cluster_image.h", "server/group_broker.h", "server/kafka/",

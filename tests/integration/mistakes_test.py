@@ -107,6 +107,8 @@ class MistakesTest(CliTest):
     def test_an_unknown_or_impossible_setting_of_a_topic(self):
         self.refused(2, "there are: cleanup.policy,", "topic", "alter", "alive", "--set", "retention.mss=5")
         self.refused(2, "must be a number of milliseconds", "topic", "alter", "alive", "--set", "retention.ms=long")
+        self.refused(2, "set at most 2", "topic", "alter", "alive", "--set", "min.insync.replicas=3")
+        self.refused(2, "set at most 2", "topic", "create", "never", "--replicas", "3", "--config", "min.insync.replicas=3")
 
     # ---- addresses and deadlines ----
 

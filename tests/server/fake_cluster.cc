@@ -86,6 +86,17 @@ void FakeCluster::SetLeader(const TopicPartition& where, std::optional<NodeId> l
   shard_.Post([this] { WakePolls(); });
 }
 
+void FakeCluster::SetLagging(const TopicPartition& where, std::vector<NodeId> nodes) {
+  const std::lock_guard lock(mutex_);
+  lagging_[where] = std::move(nodes);
+}
+
+std::vector<NodeId> FakeCluster::LaggingOf(const TopicPartition& where) const {
+  const std::lock_guard lock(mutex_);
+  const auto found = lagging_.find(where);
+  return found == lagging_.end() ? std::vector<NodeId>() : found->second;
+}
+
 ClusterImagePtr FakeCluster::image() const {
   const std::lock_guard lock(mutex_);
   return image_;
@@ -217,6 +228,16 @@ std::optional<Error> FakeBroker::NotHere(const TopicPartition& where) const {
     return Error{ErrorCode::kNotLeader, "This node does not lead " + Name(where) + "."};
   }
   return std::nullopt;
+}
+
+void FakeBroker::SetLogDir(LogDirView view) {
+  const std::lock_guard lock(mutex_);
+  log_dir_ = std::move(view);
+}
+
+LogDirView FakeBroker::LogDir() const {
+  const std::lock_guard lock(mutex_);
+  return log_dir_;
 }
 
 void FakeBroker::FailProduce(std::function<std::optional<Error>(const ProduceRequest&)> fail) {

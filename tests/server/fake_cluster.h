@@ -36,9 +36,12 @@ class FakeCluster {
   /// The partition is to have other replicas.
   void Move(const TopicPartition& where, std::vector<NodeId> replicas);
   void SetLeader(const TopicPartition& where, std::optional<NodeId> leader);
+  /// What the partition's leader tells of its followers.
+  void SetLagging(const TopicPartition& where, std::vector<NodeId> nodes);
 
   ClusterImagePtr image() const;
   std::optional<NodeId> LeaderOf(const TopicPartition& where) const;
+  std::vector<NodeId> LaggingOf(const TopicPartition& where) const;
   /// What the partition holds, decoded.
   std::vector<storage::Record> Records(const TopicPartition& where);
   void SetLogStart(const TopicPartition& where, int64_t offset);
@@ -77,6 +80,7 @@ class FakeCluster {
   mutable std::mutex mutex_;
   ClusterImagePtr image_;
   std::map<TopicPartition, NodeId> leaders_;
+  std::map<TopicPartition, std::vector<NodeId>> lagging_;
   uint64_t topics_made_ = 0;
 
   Shard shard_{"fake-cluster"};
@@ -99,6 +103,7 @@ class FakeBroker final : public Broker {
   void SetDead(NodeId node);
   void SetCondition(NodeId node, NodeCondition condition);
   void FailAdmin(std::optional<Error> error);
+  void SetLogDir(LogDirView view);
 
   // What happened.
   std::atomic<int> produces = 0;
@@ -126,11 +131,13 @@ class FakeBroker final : public Broker {
   std::optional<KnownLeader> KnownLeaderOf(const TopicPartition& where) const override {
     const std::optional<NodeId> leader = cluster_.LeaderOf(where);
     if (!leader) return std::nullopt;
-    return KnownLeader{.node = *leader, .epoch = FakeCluster::kEpoch};
+    return KnownLeader{
+        .node = *leader, .epoch = FakeCluster::kEpoch, .lagging = cluster_.LaggingOf(where)};
   }
   std::optional<NodeId> ControllerLeader() const override { return NodeId(1); }
   std::vector<NodeId> LiveNodes() const override;
   std::map<NodeId, NodeView> Nodes() const override;
+  LogDirView LogDir() const override;
   void CreateTopic(server::CreateTopic request, Callback<Result<Uuid>> done) override;
   void DeleteTopic(std::string name, Callback<Status> done) override;
   void CreatePartitions(std::string topic, int32_t total, Callback<Status> done) override;
@@ -156,6 +163,7 @@ class FakeBroker final : public Broker {
   std::function<std::optional<Error>(const ProduceRequest&)> fail_produce_;
   std::optional<Error> fail_admin_;
   std::optional<PartitionView> inspected_;
+  LogDirView log_dir_;
   std::set<NodeId> dead_;
   std::map<NodeId, NodeCondition> conditions_;
   std::vector<std::string> admin_calls_;

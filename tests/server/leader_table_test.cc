@@ -54,6 +54,20 @@ TEST(LeaderTable, ADeadNodeLeadsNothingUntilItIsHeardAgain) {
   EXPECT_EQ(table.LedBy(kOne).size(), 1U);
 }
 
+TEST(LeaderTable, FollowersThatLagAreThoseToldLastAndNoChangeOfLeaders) {
+  LeaderTable table;
+  table.Learn(LeaderHint{.group = kGroup, .leader = kOne, .term = 5});
+  const uint64_t learned = table.changes();
+  table.Learn(LeaderHint{.group = kGroup, .leader = kOne, .term = 5, .lagging = {kTwo}});
+  EXPECT_EQ(table.Find(kGroup)->lagging, std::vector{kTwo});
+  EXPECT_EQ(table.LedBy(kOne).at(0).lagging, std::vector{kTwo}) << "told on, too";
+  table.Learn(LeaderHint{.group = kGroup, .leader = kOne, .term = 4});
+  EXPECT_EQ(table.Find(kGroup)->lagging, std::vector{kTwo}) << "old news";
+  EXPECT_EQ(table.changes(), learned) << "no reason to tell every leadership again";
+  table.Learn(LeaderHint{.group = kGroup, .leader = kTwo, .term = 6});
+  EXPECT_TRUE(table.Find(kGroup)->lagging.empty());
+}
+
 TEST(LeaderTable, CountsTheLinesThatBecomeOthersAndNoRepetitions) {
   LeaderTable table;
   const LeaderHint hint{.group = kGroup, .leader = kOne, .term = 5};

@@ -24,6 +24,7 @@ class NoObserver final : public HostObserver {
  public:
   void OnLeadership(GroupId, const raft::RoleChange&, bool) override {}
   void OnRefill(GroupId, RefillEvent) override {}
+  void OnLagging(GroupId, raft::Term, const std::vector<NodeId>&) override {}
   void OnStoreFailed(const Error& error) override { ADD_FAILURE() << error.message; }
 };
 

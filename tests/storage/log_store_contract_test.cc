@@ -8,6 +8,7 @@
 
 #include "storage/mem_log_store.h"
 #include "storage/rocks_log_store.h"
+#include "storage/sparse.h"
 #include "tests/storage/store_fixture.h"
 
 namespace jangada::storage {
@@ -108,6 +109,41 @@ class StoreName {
 
 using Subjects = ::testing::Types<MemSubject, RocksSubject>;
 TYPED_TEST_SUITE(LogStoreContract, Subjects, StoreName);
+
+TYPED_TEST(LogStoreContract, TheBytesOfALogAreThoseOfTheEntriesThatItHolds) {
+  const auto sum = [](const std::vector<raft::Entry>& entries, size_t first, size_t end) {
+    int64_t bytes = 0;
+    for (size_t i = first; i < end; ++i) bytes += static_cast<int64_t>(entries[i].size());
+    return bytes;
+  };
+  EXPECT_EQ(this->store().LogBytes(kGroup), std::nullopt);
+  const auto entries = MakeEntries(1, 40, 1, 0, 1, 10'000);
+  ASSERT_TRUE(this->call().Append(kGroup, entries).ok());
+  EXPECT_EQ(this->store().LogBytes(kGroup), sum(entries, 0, 40));
+  EXPECT_EQ(this->store().LogBytes(kOther), std::nullopt);
+
+  const auto other_end = MakeEntries(31, 31, 2, 30, 1, 500);
+  ASSERT_TRUE(this->call().Append(kGroup, other_end).ok());
+  const int64_t whole = sum(entries, 0, 30) + sum(other_end, 0, 1);
+  EXPECT_EQ(this->store().LogBytes(kGroup), whole);
+
+  GroupWrite trim{kGroup};
+  trim.checkpoint = CheckpointAt({25, 1}, 25);
+  trim.trim_below = 21;
+  ASSERT_TRUE(this->call().Persist(std::move(trim)).ok());
+  const int64_t held = this->store().LogBytes(kGroup).value();
+  EXPECT_GE(held, whole - sum(entries, 0, 20));
+  EXPECT_LT(held, whole - sum(entries, 0, 20) + kSparseBytes + 11'000) << "a stretch goes whole";
+
+  this->Restart();
+  ASSERT_EQ(this->store().Load().value().size(), 1U);
+  EXPECT_EQ(this->store().LogBytes(kGroup), held);
+
+  GroupWrite erase{kGroup};
+  erase.erase = true;
+  ASSERT_TRUE(this->call().Persist(std::move(erase)).ok());
+  EXPECT_EQ(this->store().LogBytes(kGroup), std::nullopt);
+}
 
 TYPED_TEST(LogStoreContract, ANewStoreHoldsNothing) {
   EXPECT_TRUE(this->store().Load().value().empty());

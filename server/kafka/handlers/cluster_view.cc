@@ -55,11 +55,19 @@ int32_t ClusterView::ControllerId() const {
 
 PartitionLine ClusterView::Describe(const TopicInfo& topic, const PartitionInfo& partition) const {
   PartitionLine line;
+  const auto leader = broker_.KnownLeaderOf({topic.name, partition.partition});
+  const auto lags = [&leader](NodeId node) {
+    return leader &&
+           std::find(leader->lagging.begin(), leader->lagging.end(), node) != leader->lagging.end();
+  };
   for (const NodeId replica : partition.replicas) {
     line.replicas.push_back(replica.value());
-    (live_.contains(replica) ? line.in_sync : line.offline).push_back(replica.value());
+    if (!live_.contains(replica)) {
+      line.offline.push_back(replica.value());
+    } else if (!lags(replica)) {
+      line.in_sync.push_back(replica.value());
+    }
   }
-  const auto leader = broker_.KnownLeaderOf({topic.name, partition.partition});
   if (leader && IsReachable(leader->node)) {
     line.leader_id = leader->node.value();
     line.leader_epoch = leader->epoch;

@@ -24,8 +24,8 @@ struct PartitionLine {
   int32_t leader_id = -1;
   int32_t leader_epoch = -1;
   std::vector<int32_t> replicas;
-  std::vector<int32_t> in_sync;  // the replicas on nodes that were heard from recently
-  std::vector<int32_t> offline;
+  std::vector<int32_t> in_sync;  // on nodes heard from recently, and close to the leader's end
+  std::vector<int32_t> offline;  // on nodes not heard from
 };
 
 class ClusterView {

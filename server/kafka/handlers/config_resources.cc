@@ -46,14 +46,11 @@ bool IsIgnoredBrokerConfig(const std::string& name) {
 }
 
 ConfigRefusal CheckMinInSync(int32_t replication_factor, const std::string& value) {
-  const int32_t majority = replication_factor / 2 + 1;
   int32_t wanted = 0;
   std::from_chars(value.data(), value.data() + value.size(), wanted);
-  if (wanted <= majority) return {};
-  return {Code::kInvalidConfig, "min.insync.replicas is " + value +
-                                    ", but records are acknowledged when a majority of "
-                                    "the replicas has them: here that is " +
-                                    std::to_string(majority)};
+  const Status valid = CheckMinInsyncReplicas(wanted, replication_factor);
+  if (valid.ok()) return {};
+  return {Code::kInvalidConfig, valid.error().message};
 }
 
 ConfigRefusal CheckChanges(const Broker& broker, ResourceType type, const std::string& name,

@@ -24,6 +24,7 @@
 #include "server/kafka/messages/23_offset_for_leader_epoch.h"
 #include "server/kafka/messages/32_describe_configs.h"
 #include "server/kafka/messages/33_alter_configs.h"
+#include "server/kafka/messages/35_describe_log_dirs.h"
 #include "server/kafka/messages/37_create_partitions.h"
 #include "server/kafka/messages/42_delete_groups.h"
 #include "server/kafka/messages/43_elect_leaders.h"
@@ -57,6 +58,7 @@ void HandleInitProducerId(Call<InitProducerIdRequest> call);
 void HandleOffsetForLeaderEpoch(Call<OffsetForLeaderEpochRequest> call);
 void HandleDescribeConfigs(Call<DescribeConfigsRequest> call);
 void HandleAlterConfigs(Call<AlterConfigsRequest> call);
+void HandleDescribeLogDirs(Call<DescribeLogDirsRequest> call);
 void HandleCreatePartitions(Call<CreatePartitionsRequest> call);
 void HandleDeleteGroups(Call<DeleteGroupsRequest> call);
 void HandleElectLeaders(Call<ElectLeadersRequest> call);

@@ -120,7 +120,9 @@ class TestNode final : public ControllerHost {
 
   void OnImage(ClusterImagePtr next) override { image = std::move(next); }
   bool HasReadyLeader(GroupId group) const override { return ready_.contains(group); }
-  Status ValidateTopicConfigs(const std::map<std::string, std::string>& configs) const override {
+  Status ValidateTopicConfigs(const std::map<std::string, std::string>& configs,
+                              int32_t replication_factor) const override {
+    validated_factor = replication_factor;
     for (const auto& [key, value] : configs) {
       if (key != "retention.ms") return Error{ErrorCode::kInvalidArgument, "no config " + key};
     }
@@ -132,6 +134,7 @@ class TestNode final : public ControllerHost {
   Liveness liveness;
   ClusterImagePtr image = std::make_shared<const ClusterImage>();
   std::optional<Error> refused;
+  mutable int32_t validated_factor = 0;  // of the configs that came last
   std::unique_ptr<Controller> controller;
   std::unique_ptr<ControllerMachine> machine;
 

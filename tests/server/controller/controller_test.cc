@@ -124,6 +124,25 @@ TEST_F(ControllerTest, TheTopicOfTheGroupsIsTheClustersOwn) {
   EXPECT_EQ(grown.error().code, ErrorCode::kInvalidArgument);
 }
 
+TEST_F(ControllerTest, ConfigsAreJudgedWithTheReplicasOfTheirTopic) {
+  BootThree();
+  const auto factor = [&] {  // what the leader's host was asked with
+    return std::max({node(1).validated_factor, node(2).validated_factor, node(3).validated_factor});
+  };
+  ASSERT_TRUE(CreateTopic(2, Topic("two", 1, 2)).ok());
+  EXPECT_EQ(factor(), 2);
+  server::CreateTopic by_hand = Topic("three", 1, 1);
+  by_hand.assignment = {Nodes({1, 2, 3})};
+  ASSERT_TRUE(CreateTopic(2, by_hand).ok());
+  EXPECT_EQ(factor(), 3);
+  for (const int at : {1, 2, 3}) node(at).validated_factor = 0;
+  EXPECT_TRUE(
+      Wait([&](auto done) {
+        node(3).controller->AlterTopicConfigs("two", {{"retention.ms", "7"}}, std::move(done));
+      }).ok());
+  EXPECT_EQ(factor(), 2);
+}
+
 TEST_F(ControllerTest, ReplicasNeedLiveNodes) {
   BootThree();
   node(3).TakeDown();

@@ -88,6 +88,37 @@ TEST_F(KafkaDispatcher, ARequestThatCannotBeReadClosesTheConnection) {
   ExpectClosed(frame, "could not be read");
 }
 
+TEST_F(KafkaDispatcher, RequestsAreCountedByKeyWithTheirTimeAndTheirErrors) {
+  cluster_.AddTopic("t", 1, NodeId(1));
+  const auto counted = [&](const std::string& name) {
+    for (const KafkaRequestStats& request : dispatcher_.stats().requests) {
+      if (request.request == name) return request;
+    }
+    ADD_FAILURE() << name;
+    return KafkaRequestStats{};
+  };
+  EXPECT_EQ(dispatcher_.stats().requests.size(), Apis().size()) << "also those not asked yet";
+  Produce(ProduceOf("t", testing::BatchOf({"a"})));
+  Produce(ProduceOf("t", testing::BatchOf({"b"})));
+  EXPECT_EQ(counted("Produce").latency.count(), 2u);
+  EXPECT_EQ(counted("Produce").errors, 0u);
+  Produce(ProduceOf("none", testing::BatchOf({"c"})));
+  EXPECT_EQ(counted("Produce").errors, 1u) << "of one partition";
+  // acks=0 is answered by nothing, and refused by closing.
+  Get(Send(EncodeRequest(ProduceOf("t", testing::BatchOf({"d"}), 0), 9)));
+  EXPECT_EQ(counted("Produce").errors, 1u);
+  Get(Send(EncodeRequest(ProduceOf("none", testing::BatchOf({"e"}), 0), 9)));
+  EXPECT_EQ(counted("Produce").errors, 2u);
+  EXPECT_EQ(counted("Produce").latency.count(), 5u);
+
+  EXPECT_EQ(counted("Fetch").latency.count(), 0u);
+  EXPECT_EQ(dispatcher_.stats().unserved, 0u);
+  Get(Send(Raw(9999, 0)));
+  Get(Send(Raw(18, 99)));
+  Get(Send(std::string("\0\0\0\2\0\3", 6)));
+  EXPECT_EQ(dispatcher_.stats().unserved, 3u);
+}
+
 TEST_F(KafkaDispatcher, EveryAdvertisedVersionHasGoldenBytesInBothDirections) {
   std::set<std::tuple<int16_t, int16_t, bool>> golden;
   for (const testing::GoldenVector& vector : testing::LoadGolden()) {

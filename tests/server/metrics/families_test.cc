@@ -32,6 +32,7 @@ NodeStats Sample(int partitions) {
   method.by_code[5] = 1;
   method.latency.buckets[3] = 6;
   stats.grpc.methods = {method};
+  stats.kafka.requests = {{.request = "Fetch", .latency = method.latency, .errors = 2}};
   for (int i = 0; i < partitions; ++i) {
     stats.replicas.partitions.push_back({.topic = "t", .partition = i});
   }
@@ -53,6 +54,8 @@ TEST(FamiliesTest, AScraperCanReadThem) {
   EXPECT_EQ(scrape.Value("jangada_grpc_requests_total{code=\"NOT_FOUND\",method=\"Produce\","
                          "service=\"Log\"}"),
             1);
+  EXPECT_EQ(scrape.Value("jangada_kafka_requests_total{request=\"Fetch\"}"), 6);
+  EXPECT_EQ(scrape.Value("jangada_kafka_request_errors_total{request=\"Fetch\"}"), 2);
 }
 
 TEST(FamiliesTest, WithoutPerPartitionTheirNumberDoesNotGrowWithPartitions) {

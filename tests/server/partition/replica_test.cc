@@ -4,6 +4,7 @@
 #include <gtest/gtest.h>
 
 #include "server/partition/folded_state.h"
+#include "server/partition/lag_watch.h"
 #include "tests/server/partition/big_records.h"
 #include "tests/server/partition/test_cluster.h"
 
@@ -101,6 +102,48 @@ TEST(ReplicaTest, DeletionAboveTheEndIsRefused) {
   EXPECT_EQ(cluster.DeleteRecords(1, 4).error().code, ErrorCode::kOffsetOutOfRange);
   EXPECT_EQ(cluster.DeleteRecords(1, 0).value(), 0);
   EXPECT_EQ(cluster.ReadAll(1).value(), Bigs(0, 3));
+}
+
+// ---- followers that lag ----
+
+TEST(ReplicaTest, FollowerThatGetsNothingLagsWithinTwoPeriodsAndNoLongerOnceItHasCaughtUp) {
+  TestCluster cluster;
+  ProduceBigs(&cluster, 0, 3);
+  AwaitConvergence(&cluster);
+  const int leader = cluster.Leader();
+  const int cut = OtherThan(leader);
+  cluster.Cut(leader, cut);
+  ProduceBigs(&cluster, 3, 6);
+  ASSERT_TRUE(cluster.RunUntil([&] { return cluster.lagging(leader) == std::vector{NodeId(cut)}; },
+                               2 * server::LagWatch::kPeriodUs + TestCluster::kSecond / 2));
+  cluster.Heal();
+  ASSERT_TRUE(
+      cluster.RunUntil([&] { return cluster.lagging(leader).empty(); }, 3 * TestCluster::kSecond));
+  EXPECT_EQ(cluster.Leader(), leader);
+  EXPECT_EQ(cluster.lag_reports(leader), 2) << "told when it changes, and only then";
+}
+
+TEST(ReplicaTest, FollowersThatKeepPaceNeverLagHoweverMuchIsUnderWay) {
+  TestCluster cluster({.network_us = 100'000});
+  const int leader = cluster.AwaitLeader();
+  for (int second = 0; second < 8; ++second) {
+    for (int i = 0; i < 300; ++i) cluster.Append(leader, BatchOf({"x"}));
+    cluster.RunFor(TestCluster::kSecond);
+  }
+  EXPECT_EQ(cluster.Leader(), leader);
+  EXPECT_EQ(cluster.lag_reports(leader), 0);
+}
+
+TEST(ReplicaTest, LearnerLagsUntilItVotes) {
+  TestCluster cluster({.nodes = 4, .founders = 3});
+  ProduceBigs(&cluster, 0, 3);
+  const int leader = cluster.AwaitLeader();
+  cluster.Start(4);
+  ASSERT_TRUE(cluster.ChangeMembership({1, 2, 3}, {4}).ok());
+  ProduceBigs(&cluster, 3, 6);
+  ASSERT_TRUE(cluster.RunUntil([&] { return cluster.lagging(leader) == std::vector{NodeId(4)}; }));
+  ASSERT_TRUE(cluster.ChangeMembership({1, 2, 3, 4}).ok());
+  EXPECT_TRUE(cluster.RunUntil([&] { return cluster.lagging(leader).empty(); }));
 }
 
 // ---- followers that fell behind ----

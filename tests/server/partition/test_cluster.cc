@@ -38,12 +38,16 @@ class TestCluster::NodeTransport final : public server::Transport {
 
 class TestCluster::NodeObserver final : public server::ReplicaObserver {
  public:
-  explicit NodeObserver(std::vector<Error>* fatal) : fatal_(fatal) {}
+  explicit NodeObserver(Slot* slot) : slot_(slot) {}
   void OnRoleChange(GroupId, const raft::RoleChange&, bool) override {}
-  void OnFatal(GroupId, const Error& error) override { fatal_->push_back(error); }
+  void OnLagging(GroupId, raft::Term, const std::vector<NodeId>& nodes) override {
+    slot_->lagging = nodes;
+    ++slot_->lag_reports;
+  }
+  void OnFatal(GroupId, const Error& error) override { slot_->fatal.push_back(error); }
 
  private:
-  std::vector<Error>* const fatal_;
+  Slot* const slot_;
 };
 
 TestCluster::TestCluster(ClusterOptions options)
@@ -56,7 +60,7 @@ TestCluster::TestCluster(ClusterOptions options)
     slot.disk = std::make_unique<VirtualExecutor>(world_, options.sync_us);
     slot.store = std::make_unique<storage::MemLogStore>(*slot.disk);
     slot.transport = std::make_unique<NodeTransport>(*this, node);
-    slot.observer = std::make_unique<NodeObserver>(&slot.fatal);
+    slot.observer = std::make_unique<NodeObserver>(&slot);
     if (options.founders == 0 || node <= options.founders) founders.push_back(node);
   }
   for (const int node : founders) Start(node, founders);

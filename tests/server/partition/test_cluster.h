@@ -61,6 +61,9 @@ class TestCluster {
   VirtualExecutor& executor(int node) { return *slot(node).executor; }
   /// Fatal errors that the node was told of.
   const std::vector<Error>& fatal(int node) const { return slot(node).fatal; }
+  /// Which followers the node, as their leader, told to lag last, and how often it told.
+  const std::vector<NodeId>& lagging(int node) const { return slot(node).lagging; }
+  int lag_reports(int node) const { return slot(node).lag_reports; }
 
   // ---- faults ----
   /// Messages between the two are lost, both ways.
@@ -118,6 +121,8 @@ class TestCluster {
     std::unique_ptr<server::Pulses> pulses;
     std::unique_ptr<server::Partition> partition;
     std::vector<Error> fatal;
+    std::vector<NodeId> lagging;
+    int lag_reports = 0;
   };
 
   Slot& slot(int node) { return slots_.at(static_cast<size_t>(node) - 1); }

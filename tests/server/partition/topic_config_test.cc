@@ -88,5 +88,17 @@ TEST(TopicConfigTest, DescriptionIsSortedAndTellsWhatWasSet) {
   }
 }
 
+TEST(TopicConfig, NoMoreThanAMajorityCanBeAskedToBeInSync) {
+  EXPECT_TRUE(CheckMinInsyncReplicas(1, 1).ok());
+  EXPECT_TRUE(CheckMinInsyncReplicas(2, 3).ok());
+  EXPECT_TRUE(CheckMinInsyncReplicas(3, 5).ok());
+  EXPECT_TRUE(CheckMinInsyncReplicas(3, 4).ok());
+  EXPECT_FALSE(CheckMinInsyncReplicas(2, 1).ok());
+  const Status refused = CheckMinInsyncReplicas(3, 3);
+  ASSERT_FALSE(refused.ok());
+  EXPECT_EQ(refused.error().code, ErrorCode::kInvalidArgument);
+  EXPECT_NE(refused.error().message.find("set at most 2"), std::string::npos) << refused.error();
+}
+
 }  // namespace
 }  // namespace jangada::server

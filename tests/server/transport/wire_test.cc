@@ -227,6 +227,30 @@ TEST(WireTest, PulseComesThroughAndOneOfUnequalListsDoesNot) {
   EXPECT_EQ(wire::DecodeFrame(kFrom, kTo, &frame).malformed, 1u);
 }
 
+TEST(WireTest, LaggingFollowersComeThroughWithTheirGroupsAndNoOthersDo) {
+  const NodeStatus sent{.from = kFrom,
+                        .full = true,
+                        .leaders = {{GroupId(1), kFrom, 3},
+                                    {GroupId(2), kFrom, 3, {NodeId(4), NodeId(5)}},
+                                    {GroupId(3), kFrom, 9, {NodeId(4)}}},
+                        .condition = {}};
+  v1::PeerFrame frame;
+  wire::EncodeFrame({{GroupId(), sent}}, &frame);
+  const wire::Incoming in = wire::DecodeFrame(kFrom, kTo, &frame);
+  ASSERT_EQ(in.statuses.size(), 1u);
+  const std::vector<LeaderHint>& leaders = in.statuses[0].leaders;
+  ASSERT_EQ(leaders.size(), 3u);
+  EXPECT_TRUE(leaders[0].lagging.empty());
+  EXPECT_EQ(leaders[1].lagging, (std::vector{NodeId(4), NodeId(5)}));
+  EXPECT_EQ(leaders[2].lagging, std::vector{NodeId(4)});
+
+  frame.mutable_statuses(0)->set_lagging_place(2, 3);  // of a group that is not there
+  EXPECT_EQ(wire::DecodeFrame(kFrom, kTo, &frame).malformed, 1u);
+  frame.mutable_statuses(0)->set_lagging_place(2, 2);
+  frame.mutable_statuses(0)->add_lagging_node(6);
+  EXPECT_EQ(wire::DecodeFrame(kFrom, kTo, &frame).malformed, 1u);
+}
+
 TEST(WireTest, IdentityComesThroughAndAWrongOneDoesNot) {
   Random random(1);
   const PeerIdentity identity{
@@ -281,7 +305,7 @@ TEST(WireTest, MutatedBytesNeverCrashAndNeverGetUnsoundThingsThrough) {
   wire::EncodeFrame(EveryKind(), &original);
   wire::EncodeFrame({{GroupId(), NodeStatus{.from = kFrom,
                                             .full = true,
-                                            .leaders = {{GroupId(1), NodeId(2), 3}},
+                                            .leaders = {{GroupId(1), NodeId(2), 3, {kTo}}},
                                             .condition = {.disk_free_bytes = 5,
                                                           .refilling = {GroupId(1)},
                                                           .version = "1"}}}},

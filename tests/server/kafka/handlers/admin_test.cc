@@ -110,6 +110,41 @@ TEST_F(KafkaAdmin, AlteringAllConfigsResetsWhatIsNotNamed) {
   EXPECT_THAT(broker_.admin_calls(), ElementsAre("AlterTopicConfigs t retention.ms=7"));
 }
 
+// ---- the disk ----
+
+TEST_F(KafkaAdmin, TheDataFolderIsTheOneLogDirectoryInEveryVersion) {
+  broker_.SetLogDir({.path = "/data",
+                     .total_bytes = 1000,
+                     .usable_bytes = 400,
+                     .replicas = {{{"s", 0}, 5}, {{"t", 0}, 70}, {{"t", 2}, 90}}});
+  for (int16_t version = 0; version <= 4; ++version) {
+    const auto response = Ask(DescribeLogDirsRequest{}, version);
+    EXPECT_EQ(response.error_code, Code::kNone);
+    ASSERT_EQ(response.results.size(), 1u);
+    const auto& folder = response.results[0];
+    EXPECT_EQ(folder.log_dir, "/data");
+    EXPECT_EQ(folder.total_bytes, version >= 4 ? 1000 : -1);
+    EXPECT_EQ(folder.usable_bytes, version >= 4 ? 400 : -1);
+    ASSERT_EQ(folder.topics.size(), 2u);
+    EXPECT_EQ(folder.topics[1].name, "t");
+    ASSERT_EQ(folder.topics[1].partitions.size(), 2u);
+    EXPECT_EQ(folder.topics[1].partitions[1].index, 2);
+    EXPECT_EQ(folder.topics[1].partitions[1].size, 90);
+  }
+}
+
+TEST_F(KafkaAdmin, OnlyThePartitionsAskedForAreMeasured) {
+  broker_.SetLogDir({.path = "/data", .replicas = {{{"s", 0}, 5}, {{"t", 0}, 70}, {{"t", 2}, 90}}});
+  const DescribeLogDirsRequest request{
+      .topics = std::vector<DescribeLogDirsRequest::Topic>{{"t", {2, 7}}, {"none", {0}}}};
+  const auto topics = Ask(request, 1).results.at(0).topics;
+  ASSERT_EQ(topics.size(), 1u);
+  ASSERT_EQ(topics[0].partitions.size(), 1u);
+  EXPECT_EQ(topics[0].partitions[0].size, 90);
+  const DescribeLogDirsRequest none{.topics = std::vector<DescribeLogDirsRequest::Topic>{}};
+  EXPECT_THAT(Ask(none, 1).results.at(0).topics, IsEmpty());
+}
+
 // ---- partitions and records ----
 
 TEST_F(KafkaAdmin, PartitionsAreAdded) {

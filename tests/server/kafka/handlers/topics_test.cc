@@ -63,6 +63,19 @@ TEST_F(KafkaTopics, APartitionWithoutALiveLeaderIsAskedForAgain) {
   }
 }
 
+TEST_F(KafkaTopics, InSyncAreTheReplicasThatLiveAndDoNotLag) {
+  cluster_.Move({"t", 0}, {NodeId(1), NodeId(2), NodeId(3)});
+  const auto partition = [&] { return Ask(Named("t"), 9).topics.at(0).partitions.at(0); };
+  EXPECT_THAT(partition().isr_nodes, ElementsAre(1, 2, 3));
+  cluster_.SetLagging({"t", 0}, {NodeId(2)});
+  EXPECT_THAT(partition().isr_nodes, ElementsAre(1, 3));
+  EXPECT_THAT(partition().offline_replicas, IsEmpty()) << "it lives";
+  broker_.SetDead(NodeId(3));
+  EXPECT_THAT(partition().isr_nodes, ElementsAre(1));
+  EXPECT_THAT(partition().offline_replicas, ElementsAre(3));
+  EXPECT_THAT(partition().replica_nodes, ElementsAre(1, 2, 3));
+}
+
 TEST_F(KafkaTopics, ATopicThatIsNotThereIsMadeIfTheClientAllowsIt) {
   MetadataRequest request = Named("new");
   request.allow_auto_topic_creation = false;
