@@ -312,6 +312,40 @@ Status Client::RemoveNode(int32_t id, int64_t timeout_ms) {
 }
 
 /// `call(address, try_ms, done)` at the node named, or at any that answers.
+Result<GroupListView> Client::ListGroups(int64_t timeout_ms) {
+  return Ask<GroupListView>(
+      *core_, LongTries(timeout_ms),
+      [this](const std::string& node, int64_t try_ms, Done<GroupListView> done) {
+        core_->wire->ListGroups(node, try_ms, std::move(done));
+      });
+}
+
+Result<GroupView> Client::DescribeGroup(std::string group, int64_t timeout_ms) {
+  return Ask<GroupView>(
+      *core_, LongTries(timeout_ms),
+      [this, group](const std::string& node, int64_t try_ms, Done<GroupView> done) {
+        core_->wire->DescribeGroup(node, group, try_ms, std::move(done));
+      });
+}
+
+Status Client::DeleteGroup(std::string group, int64_t timeout_ms) {
+  return Change(
+      *core_, timeout_ms,
+      [this, group](const std::string& node, int64_t try_ms, Done<Nothing> done) {
+        core_->wire->DeleteGroup(node, group, try_ms, std::move(done));
+      },
+      IsGone);
+}
+
+Status Client::CommitOffsets(std::string group, std::vector<GroupOffset> offsets,
+                             int64_t timeout_ms) {
+  return Change(
+      *core_, timeout_ms,
+      [this, group, offsets](const std::string& node, int64_t try_ms, Done<Nothing> done) {
+        core_->wire->CommitOffsets(node, group, offsets, try_ms, std::move(done));
+      });
+}
+
 template <class T, class Call>
 Result<T> Client::AskNode(int32_t node, int64_t timeout_ms, Call call) {
   if (node == 0) return Ask<T>(*core_, {timeout_ms, core_->options.try_timeout_ms}, call);

@@ -8,7 +8,9 @@
 #include <utility>
 
 #include "client/grpc_calls.h"
+#include "client/grpc_views.h"
 #include "jangada/v1/admin.grpc.pb.h"
+#include "jangada/v1/group.grpc.pb.h"
 #include "jangada/v1/log.grpc.pb.h"
 
 namespace jangada::client {
@@ -31,112 +33,6 @@ constexpr int64_t kMostDescribeWaitMs = 60'000;
 /// A wait that the node ends by itself, with an answer, before our deadline cuts it off.
 int32_t WithinDeadline(int64_t timeout_ms, int64_t most_ms) {
   return static_cast<int32_t>(std::clamp<int64_t>(timeout_ms / 10 * 9, 1, most_ms));
-}
-
-NodeView ToView(const v1::Node& node) {
-  return {.id = node.node_id(),
-          .rack = node.rack(),
-          .grpc_address = node.grpc_address(),
-          .kafka_address = node.kafka_address(),
-          .http_address = node.http_address(),
-          .peer_address = node.peer_address(),
-          .live = node.live(),
-          .draining = node.draining(),
-          .disk_full = node.disk_full(),
-          .disk_free_bytes = node.disk_free_bytes(),
-          .disk_total_bytes = node.disk_total_bytes(),
-          .refilling_replicas = node.refilling_replicas(),
-          .refilled_replicas = node.refilled_replicas(),
-          .version = node.version()};
-}
-
-template <class From>
-std::vector<NodeView> ToNodes(const From& from) {
-  std::vector<NodeView> nodes;
-  for (const v1::Node& node : from) nodes.push_back(ToView(node));
-  return nodes;
-}
-
-TopicView ToView(const v1::Topic& topic) {
-  TopicView view{.name = topic.name(),
-                 .id = topic.topic_id(),
-                 .replication_factor = topic.replication_factor(),
-                 .partitions = {},
-                 .configs = {topic.configs().begin(), topic.configs().end()}};
-  for (const v1::TopicPartitionInfo& partition : topic.partitions()) {
-    view.partitions.push_back(
-        {.replicas = {partition.replicas().begin(), partition.replicas().end()},
-         .leader = partition.leader_node_id(),
-         .group = partition.group_id()});
-  }
-  return view;
-}
-
-// The enumerations of the protocol and ours have the same order; what a newer node adds is unknown.
-ReplicaCondition ToView(v1::ReplicaCondition condition) {
-  static_assert(static_cast<int>(ReplicaCondition::kCatchingUp) == v1::REPLICA_CATCHING_UP);
-  return v1::ReplicaCondition_IsValid(condition) ? static_cast<ReplicaCondition>(condition)
-                                                 : ReplicaCondition::kUnspecified;
-}
-
-PartitionHealth ToView(v1::PartitionHealth health) {
-  static_assert(static_cast<int>(PartitionHealth::kWithoutLeader) == v1::PARTITION_WITHOUT_LEADER);
-  return v1::PartitionHealth_IsValid(health) ? static_cast<PartitionHealth>(health)
-                                             : PartitionHealth::kUnspecified;
-}
-
-PartitionStateView ToView(const v1::PartitionState& state) {
-  PartitionStateView view{
-      .where = {state.topic(), state.partition()},
-      .group = state.group_id(),
-      .leader = state.leader_node_id(),
-      .leader_epoch = state.leader_epoch(),
-      .from_leader = state.from_leader(),
-      .replicas = {},
-      .log_start_offset = state.log_start_offset(),
-      .high_watermark = state.high_watermark(),
-      .reassigning = state.reassigning(),
-      .desired_replicas = {state.desired_replicas().begin(), state.desired_replicas().end()},
-      .health = ToView(state.health()),
-      .problems = {},
-      .why = state.why()};
-  for (const v1::ReplicaProblem& problem : state.problems()) {
-    view.problems.push_back({.node = problem.node_id(),
-                             .condition = ToView(problem.condition()),
-                             .lag_entries = problem.lag_entries()});
-  }
-  for (const v1::ReplicaState& replica : state.replicas()) {
-    view.replicas.push_back({.node = replica.node_id(),
-                             .voter = replica.voter(),
-                             .live = replica.live(),
-                             .caught_up = replica.caught_up(),
-                             .match_index = replica.match_index(),
-                             .lag_entries = replica.lag_entries()});
-  }
-  return view;
-}
-
-ConfigView ToView(const v1::DescribeConfigResponse& response) {
-  ConfigView view{.node = response.node_id(), .options = {}};
-  for (const v1::ConfigOption& option : response.options()) {
-    view.options.push_back({.key = option.key(),
-                            .value = option.value(),
-                            .default_value = option.default_value(),
-                            .unit = option.unit(),
-                            .help = option.help()});
-  }
-  return view;
-}
-
-Fetched ToFetched(v1::FetchResponse& response) {
-  Fetched fetched{.batches = {},
-                  .next_offset = response.next_offset(),
-                  .high_watermark = response.high_watermark(),
-                  .log_start_offset = response.log_start_offset()};
-  for (std::string& batch : *response.mutable_batches()) {
-    fetched.batches.emplace_back(std::move(batch));
-  }
-  return fetched;
 }
 
 std::vector<Reply<OffsetAnswer>> ToOffsets(const v1::ListOffsetsResponse& response) {
@@ -397,6 +293,61 @@ class GrpcWire final : public Wire {
                                                                                std::move(done));
     Start<v1::Admin>(call, &v1::Admin::Stub::async_interface::DescribeConfig,
                      [](const v1::DescribeConfigResponse& response) { return ToView(response); });
+  }
+
+  void ListGroups(const std::string& node, int64_t timeout_ms, Done<GroupListView> done) override {
+    auto call =
+        NewCall<v1::ListGroupsRequest, v1::ListGroupsResponse>(node, timeout_ms, std::move(done));
+    Start<v1::ConsumerGroup>(
+        call, &v1::ConsumerGroup::Stub::async_interface::ListGroups,
+        [](const v1::ListGroupsResponse& response) { return ToView(response); });
+  }
+
+  void DescribeGroup(const std::string& node, const std::string& group, int64_t timeout_ms,
+                     Done<GroupView> done) override {
+    auto call = NewCall<v1::DescribeGroupRequest, v1::DescribeGroupResponse>(node, timeout_ms,
+                                                                             std::move(done));
+    call->request.set_group(group);
+    Start<v1::ConsumerGroup>(
+        call, &v1::ConsumerGroup::Stub::async_interface::DescribeGroup,
+        [group](const v1::DescribeGroupResponse& response) { return ToView(group, response); });
+  }
+
+  void DeleteGroup(const std::string& node, const std::string& group, int64_t timeout_ms,
+                   Done<Nothing> done) override {
+    auto call =
+        NewCall<v1::DeleteGroupRequest, v1::DeleteGroupResponse>(node, timeout_ms, std::move(done));
+    call->request.set_group(group);
+    Start<v1::ConsumerGroup>(call, &v1::ConsumerGroup::Stub::async_interface::DeleteGroup,
+                             ToNothing<v1::DeleteGroupResponse>);
+  }
+
+  void CommitOffsets(const std::string& node, const std::string& group,
+                     const std::vector<GroupOffset>& offsets, int64_t timeout_ms,
+                     Done<Nothing> done) override {
+    using Failures = std::vector<Failure>;
+    auto call = NewCall<v1::CommitOffsetsRequest, v1::CommitOffsetsResponse>(
+        node, timeout_ms, Done<Failures>([done = std::move(done)](Reply<Failures> reply) mutable {
+          if (!reply.ok()) return done(reply.failure());
+          if (!reply.value().empty()) return done(reply.value().front());
+          done(Nothing());
+        }));
+    call->request.set_group(group);
+    for (const GroupOffset& offset : offsets) {
+      auto* out = call->request.add_offsets();
+      out->set_topic(offset.where.topic);
+      out->set_partition(offset.where.partition);
+      out->set_offset(offset.offset);
+      out->set_metadata(offset.metadata);
+    }
+    Start<v1::ConsumerGroup>(call, &v1::ConsumerGroup::Stub::async_interface::CommitOffsets,
+                             [](const v1::CommitOffsetsResponse& response) {
+                               Failures failures;
+                               for (const auto& failed : response.failed()) {
+                                 failures.push_back(FailureOf(failed.error()));
+                               }
+                               return failures;
+                             });
   }
 
   /// grpc.health.v1.Health/Check, without code generated from its .proto file: the request is empty

@@ -20,6 +20,7 @@
 #include "base/executor.h"
 #include "base/result.h"
 #include "jangada/cluster.h"
+#include "jangada/group.h"
 
 namespace jangada::client {
 
@@ -143,6 +144,18 @@ class Wire {
                            Done<LogLevelView> done) = 0;
   virtual void DescribeConfig(const std::string& node, int64_t timeout_ms,
                               Done<ConfigView> done) = 0;
+
+  // ---- ConsumerGroup ----
+  virtual void ListGroups(const std::string& node, int64_t timeout_ms,
+                          Done<GroupListView> done) = 0;
+  virtual void DescribeGroup(const std::string& node, const std::string& group, int64_t timeout_ms,
+                             Done<GroupView> done) = 0;
+  virtual void DeleteGroup(const std::string& node, const std::string& group, int64_t timeout_ms,
+                           Done<Nothing> done) = 0;
+  /// The failure of one partition counts as that of the whole.
+  virtual void CommitOffsets(const std::string& node, const std::string& group,
+                             const std::vector<GroupOffset>& offsets, int64_t timeout_ms,
+                             Done<Nothing> done) = 0;
 
   // ---- grpc.health.v1 ----
   /// Does the node say that it serves?

@@ -18,6 +18,7 @@
 #include <vector>
 
 #include "jangada/cluster.h"
+#include "jangada/group.h"
 #include "jangada/options.h"
 #include "jangada/result.h"
 
@@ -82,6 +83,18 @@ class Client {
   Status AddNode(int32_t id, int64_t timeout_ms);
   /// Takes a node out for good. kNotFound, kFailedPrecondition.
   Status RemoveNode(int32_t id, int64_t timeout_ms);
+
+  // ---- consumer groups ----
+  /// Of all nodes, and of both doors.
+  Result<GroupListView> ListGroups(int64_t timeout_ms);
+  /// With what it has committed, and how far it is behind. kNotFound.
+  Result<GroupView> DescribeGroup(std::string group, int64_t timeout_ms);
+  /// A group without members, with what it has committed. kNotFound, kFailedPrecondition (it has
+  /// members).
+  Status DeleteGroup(std::string group, int64_t timeout_ms);
+  /// Sets a group without members to these offsets; each of 0 or more. kUnknownTopic: of one of the
+  /// partitions, while all others may have been set; kFailedPrecondition: it has members.
+  Status CommitOffsets(std::string group, std::vector<GroupOffset> offsets, int64_t timeout_ms);
 
   // ---- what concerns one node: `node` is its id; 0: whichever answers first ----
   // kNotFound: the cluster has no such node. A node that is named is tried once, and no other.

@@ -40,7 +40,7 @@ install(EXPORT jangada NAMESPACE jangada:: FILE jangada-targets.cmake DESTINATIO
 install(FILES ${CMAKE_BINARY_DIR}/package/jangada-config.cmake ${CMAKE_BINARY_DIR}/package/jangada-config-version.cmake
   DESTINATION ${package_folder})
 install(DIRECTORY ${CMAKE_SOURCE_DIR}/include/jangada DESTINATION ${CMAKE_INSTALL_INCLUDEDIR} FILES_MATCHING PATTERN "*.h")
-foreach(proto common log admin)  # what clients need; the others are between nodes
+foreach(proto common log admin group)  # what clients need; the others are between nodes
   install(FILES ${CMAKE_SOURCE_DIR}/proto/jangada/v1/${proto}.proto
     DESTINATION ${CMAKE_INSTALL_DATADIR}/jangada/proto/jangada/v1)
 endforeach()

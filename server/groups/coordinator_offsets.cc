@@ -138,7 +138,9 @@ void Coordinator::Delete(DeleteOffsets request, Callback<OffsetErrors> done) {
   // Whose members we can't read must have none.
   std::set<std::string> subscribed;
   if (error == GroupError::kNone && live != nullptr && live->size() > 0) {
-    if (live->Describe().protocol_type != kConsumerProtocolType) error = GroupError::kNonEmptyGroup;
+    const std::string type = live->Describe().protocol_type;
+    const bool readable = type == kConsumerProtocolType || type == kGrpcProtocolType;
+    if (!readable) error = GroupError::kNonEmptyGroup;
     for (const std::string& metadata : live->Subscriptions()) {
       const auto topics = SubscribedTopics(metadata);
       if (topics) subscribed.insert(topics->begin(), topics->end());

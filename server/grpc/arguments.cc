@@ -10,14 +10,6 @@ namespace {
 
 Error Invalid(std::string message) { return {ErrorCode::kInvalidArgument, std::move(message)}; }
 
-/// A client's text inside a sentence of ours: cut, and without control characters.
-std::string Quoted(std::string_view text) {
-  constexpr size_t kMaxShown = 64;
-  std::string out = "\"";
-  for (const char c : text.substr(0, kMaxShown)) out += (c < 0x20 || c > 0x7e) ? '?' : c;
-  return out + (text.size() > kMaxShown ? "...\"" : "\"");
-}
-
 bool IsTopicCharacter(char c) {
   return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '.' ||
          c == '_' || c == '-';
@@ -64,6 +56,13 @@ Status CheckFormat(v1::RecordFormat format) {
 }
 
 }  // namespace
+
+std::string Quoted(std::string_view text) {
+  constexpr size_t kMaxShown = 64;
+  std::string out = "\"";
+  for (const char c : text.substr(0, kMaxShown)) out += (c < 0x20 || c > 0x7e) ? '?' : c;
+  return out + (text.size() > kMaxShown ? "...\"" : "\"");
+}
 
 Status CheckTopicName(std::string_view name) {
   if (name.empty()) return Invalid("The topic's name is missing.");

@@ -14,6 +14,9 @@
 
 namespace jangada::server::grpc_door {
 
+/// A client's text inside a sentence of ours: cut, and without control characters.
+std::string Quoted(std::string_view text);
+
 /// [a-zA-Z0-9._-]{1,249}, not "." or "..".
 Status CheckTopicName(std::string_view name);
 /// Name and a partition of 0 or more.

@@ -25,7 +25,19 @@ constexpr std::array<const char*, kMethods> kMethodNames = {"InitProducer",
                                                             "RemoveNode",
                                                             "GetLogLevel",
                                                             "SetLogLevel",
-                                                            "DescribeConfig"};
+                                                            "DescribeConfig",
+                                                            "Join",
+                                                            "FindCoordinator",
+                                                            "ListGroups",
+                                                            "DescribeGroup",
+                                                            "DeleteGroup",
+                                                            "CommitOffsets",
+                                                            "FetchOffsets"};
+
+const char* ServiceOf(size_t method) {
+  if (method < static_cast<size_t>(Method::kCreateTopic)) return "Log";
+  return method < static_cast<size_t>(Method::kJoin) ? "Admin" : "ConsumerGroup";
+}
 
 }  // namespace
 
@@ -41,7 +53,7 @@ std::vector<MethodStats> CallMeter::Stats() const {
   std::vector<MethodStats> stats;
   for (size_t i = 0; i < kMethods; ++i) {
     const Counters& counted = counters_[i];
-    MethodStats method{.service = i < static_cast<size_t>(Method::kCreateTopic) ? "Log" : "Admin",
+    MethodStats method{.service = ServiceOf(i),
                        .method = kMethodNames[i],
                        .by_code = {},
                        .latency = counted.latency.Snapshot(),

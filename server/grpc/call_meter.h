@@ -12,7 +12,7 @@
 
 namespace jangada::server::grpc_door {
 
-/// Every method of the services Log and Admin, in the order of the .proto files.
+/// Every method of the services Log, Admin and ConsumerGroup, in the order of the .proto files.
 enum class Method : uint8_t {
   kInitProducer,
   kProduce,
@@ -36,8 +36,15 @@ enum class Method : uint8_t {
   kGetLogLevel,
   kSetLogLevel,
   kDescribeConfig,
+  kJoin,
+  kFindCoordinator,
+  kListGroups,
+  kDescribeGroup,
+  kDeleteGroup,
+  kCommitOffsets,
+  kFetchOffsets,
 };
-inline constexpr size_t kMethods = static_cast<size_t>(Method::kDescribeConfig) + 1;
+inline constexpr size_t kMethods = static_cast<size_t>(Method::kFetchOffsets) + 1;
 
 class CallMeter {
  public:

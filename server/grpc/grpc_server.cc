@@ -14,6 +14,7 @@
 #include "base/check.h"
 #include "server/grpc/admin_service.h"
 #include "server/grpc/door.h"
+#include "server/grpc/group_service.h"
 #include "server/grpc/log_service.h"
 #include "server/grpc/timer.h"
 #include "server/listen/front_door.h"
@@ -56,11 +57,13 @@ struct GrpcServer::Impl {
       : door(broker, options),
         log_service(door),
         admin_service(door),
+        group_service(door),
         front({.name = "grpc", .answer = options.answer_to_others}) {}
 
   grpc_door::Door door;
   grpc_door::LogService log_service;
   grpc_door::AdminService admin_service;
+  grpc_door::GroupService group_service;
   FrontDoor front;
   std::unique_ptr<grpc::experimental::ExternalConnectionAcceptor> acceptor;
   std::unique_ptr<grpc::Server> server;
@@ -95,6 +98,7 @@ Status GrpcServer::Start(const std::string& address) {
       External::FROM_FD, grpc::InsecureServerCredentials());
   builder.RegisterService(&impl_->log_service);
   builder.RegisterService(&impl_->admin_service);
+  builder.RegisterService(&impl_->group_service);
   impl_->server = builder.BuildAndStart();
   if (impl_->server == nullptr) {
     return Error{ErrorCode::kInternal, "gRPC could not start a server for its clients"};
@@ -114,6 +118,7 @@ void GrpcServer::SetServing(bool serving) {
   health->SetServingStatus(serving);  // of the node: the empty name
   health->SetServingStatus(v1::Log::service_full_name(), serving);
   health->SetServingStatus(v1::Admin::service_full_name(), serving);
+  health->SetServingStatus(v1::ConsumerGroup::service_full_name(), serving);
 }
 
 DoorStats GrpcServer::stats() const {

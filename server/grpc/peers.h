@@ -11,14 +11,17 @@
 
 #include "base/ids.h"
 #include "jangada/v1/admin.grpc.pb.h"
+#include "jangada/v1/group.grpc.pb.h"
 #include "jangada/v1/log.grpc.pb.h"
 
 namespace jangada::server::grpc_door {
 
 struct Peer {
-  explicit Peer(const std::shared_ptr<grpc::Channel>& channel) : log(channel), admin(channel) {}
+  explicit Peer(const std::shared_ptr<grpc::Channel>& channel)
+      : log(channel), admin(channel), groups(channel) {}
   v1::Log::Stub log;
   v1::Admin::Stub admin;
+  v1::ConsumerGroup::Stub groups;
 };
 
 class Peers {

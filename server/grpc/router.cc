@@ -67,11 +67,15 @@ std::shared_ptr<Peer> Router::LeaderElsewhere(const TopicPartition& where, const
   if (scope.local_only()) return nullptr;
   const std::optional<NodeId> leader = broker_.LeaderOf(where);
   if (!leader || *leader == broker_.self()) return nullptr;
+  return PeerOf(*leader);
+}
+
+std::shared_ptr<Peer> Router::PeerOf(NodeId node) {
   const ClusterImagePtr image = broker_.image();
-  const auto node = image->nodes.find(*leader);
-  if (node == image->nodes.end() || node->second.grpc.port == 0) return nullptr;
+  const NodeInfo* info = image->FindNode(node);
+  if (info == nullptr || info->grpc.port == 0) return nullptr;
   ++forwarded_;
-  return peers_.At(*leader, node->second.grpc.ToString());
+  return peers_.At(node, info->grpc.ToString());
 }
 
 bool Router::IsLocal(const TopicPartition& where, const CallScope& scope) const {

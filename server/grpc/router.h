@@ -25,6 +25,9 @@ class Router {
   /// Calls that went to another node so far.
   uint64_t forwarded() const { return forwarded_; }
 
+  /// Another node's door; null: nobody knows where it is. What goes there counts as forwarded.
+  std::shared_ptr<Peer> PeerOf(NodeId node);
+
   /// This node would hand a produce to its own broker now.
   bool IsLocal(const TopicPartition& where, const CallScope& scope) const;
 

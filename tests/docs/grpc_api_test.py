@@ -25,6 +25,10 @@ target_link_libraries(page PRIVATE jangada::client)
 """
 
 
+# Calls that the C++ library does not make.
+NOT_IN_THE_LIBRARY = {"Join", "FindCoordinator", "FetchOffsets"}
+
+
 def blocks():
     """[(heading, language, code, the block that follows at once)]"""
     found, heading = [], ""
@@ -41,7 +45,7 @@ def blocks():
 def calls():
     """Every call of the API, as the .proto files define them."""
     found = []
-    for name in ("log", "admin"):
+    for name in ("log", "admin", "group"):
         found += re.findall(r"^  rpc (\w+)", (workshop.ROOT / "proto/jangada/v1" / f"{name}.proto").read_text(),
                             re.MULTILINE)
     return found
@@ -73,7 +77,7 @@ class GrpcApiTest(unittest.TestCase):
     def test_every_call_has_an_example_in_every_language(self):
         for language in ("cpp", "python", "sh"):
             headings = {call for heading, _, _, _ in self.of(language) for call in heading.split(", ")}
-            self.assertEqual(set(calls()) - headings, set(), language)
+            self.assertEqual(set(calls()) - headings, NOT_IN_THE_LIBRARY if language == "cpp" else set(), language)
 
     def test_expectations_can_fail(self):
         self.assertTrue(agrees({"a": "...", "b": [1]}, {"a": 7, "b": [1], "c": 0}))

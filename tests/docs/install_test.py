@@ -12,7 +12,8 @@ HEADERS = sorted(path.name for path in (workshop.ROOT / "include" / "jangada").g
 OTHERS = {
     "bin/jangada", "bin/jangada-server", "share/jangada/jangada.yaml", "share/jangada/jangada-server.service",
     "share/jangada/proto/jangada/v1/common.proto", "share/jangada/proto/jangada/v1/log.proto",
-    "share/jangada/proto/jangada/v1/admin.proto", "share/bash-completion/completions/jangada"}
+    "share/jangada/proto/jangada/v1/admin.proto", "share/jangada/proto/jangada/v1/group.proto",
+    "share/bash-completion/completions/jangada"}
 PACKAGE = {"jangada-config.cmake", "jangada-config-version.cmake", "jangada-targets.cmake",
            "jangada-targets-relwithdebinfo.cmake", "jangada-targets-debug.cmake"}
 

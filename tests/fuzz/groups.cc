@@ -1,5 +1,5 @@
 // Consumer groups: the commands of their log, folded one after the other, the state in checkpoints,
-// and what consumers say of themselves.
+// what consumers say of themselves, and what they are assigned.
 #include "base/check.h"
 #include "server/groups/consumer_protocol.h"
 #include "server/groups/records.h"
@@ -11,7 +11,7 @@ namespace {
 
 namespace groups = server::groups;
 
-enum Kind : uint8_t { kCommands, kState, kSubscription, kKinds };
+enum Kind : uint8_t { kCommands, kState, kSubscription, kAssignment, kKinds };
 
 void CheckState(const groups::ShardState& state) {
   groups::ShardState again;
@@ -53,6 +53,24 @@ std::string Subscription() {
   return out + std::string("\xff\xff\xff\xff", 4);
 }
 
+void CheckSubscription(std::string_view bytes) {
+  const auto topics = groups::SubscribedTopics(bytes);
+  if (topics) CHECK_LE(topics->size(), bytes.size());
+  const auto said = groups::DecodeSubscription(bytes);
+  if (!said) return;
+  CHECK(topics && *topics == said->topics);
+  const auto again = groups::DecodeSubscription(groups::EncodeSubscription(*said));
+  CHECK(again && again->topics == said->topics && again->user_data == said->user_data);
+  CHECK_EQ(again->owned.size(), said->owned.size());
+}
+
+void CheckAssignment(std::string_view bytes) {
+  const auto given = groups::DecodeAssignment(bytes);
+  if (!given) return;
+  const auto again = groups::DecodeAssignment(groups::EncodeAssignment(*given));
+  CHECK(again && again->size() == given->size());
+}
+
 }  // namespace
 
 void Run(std::string_view bytes) {
@@ -65,15 +83,19 @@ void Run(std::string_view bytes) {
     if (state.Restore(rest).ok()) CheckState(state);
     return;
   }
-  const auto topics = groups::SubscribedTopics(rest);
-  if (topics) CHECK_LE(topics->size(), rest.size());
+  if (kind == kAssignment) return CheckAssignment(rest);
+  CheckSubscription(rest);
 }
 
 std::vector<std::string> Seeds() {
   using Places = std::make_index_sequence<std::variant_size_v<groups::Command>>;
   const std::string all = OneOfEach(Places());
-  return {Seed(kCommands, all), Seed(kState, groups::ShardState().Encode().view()),
-          Seed(kSubscription, Subscription())};
+  return {
+      Seed(kCommands, all), Seed(kState, groups::ShardState().Encode().view()),
+      Seed(kSubscription, Subscription()),
+      Seed(kSubscription, groups::EncodeSubscription(
+                              {.topics = {"orders"}, .user_data = "u", .owned = {{"orders", 1}}})),
+      Seed(kAssignment, groups::EncodeAssignment({{"orders", 0}, {"t", 7}}))};
 }
 
 }  // namespace jangada::fuzz

@@ -35,7 +35,8 @@ MAY_INCLUDE = {
     "server/transport/": SHARD_SIDE + VOCABULARY + ["server/listen/", PROTO],
     "server/controller/": SHARD_SIDE + VOCABULARY + ["server/controller/", PROTO],
     "server/groups/": SHARD_SIDE + VOCABULARY + ["server/groups/", "server/controller/fields.h"],
-    "server/grpc/": ["base/", "server/broker.h", "server/controller/cluster_image.h", "server/grpc/",
+    "server/grpc/": ["base/", "server/broker.h", "server/controller/cluster_image.h", "server/group_broker.h",
+                     "server/groups/assignor.h", "server/groups/consumer_protocol.h", "server/groups/shard_of.h", "server/grpc/",
                      "server/limits.h", "server/listen/", "server/log_level.h", "server/partition/topic_config.h",
                      RECORD_BATCH, PROTO],
     # The door for watchers knows pages, and the metrics know numbers: neither knows who makes them.

@@ -10,7 +10,7 @@ set -euo pipefail
 
 here="$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)"
 protos="$(cd "${1:-$here/../../../proto}" && pwd)"
-files=(jangada/v1/common.proto jangada/v1/log.proto jangada/v1/admin.proto)
+files=(jangada/v1/common.proto jangada/v1/log.proto jangada/v1/admin.proto jangada/v1/group.proto)
 
 if plugin="$(command -v grpc_python_plugin)"; then
   protoc -I "$protos" --python_out="$here" --grpc_python_out="$here" \

@@ -7,6 +7,7 @@
 
 #include <algorithm>
 
+#include "server/groups/consumer_protocol.h"
 #include "tests/server/groups/groups_cluster.h"
 
 namespace jangada::server::groups::testing {
@@ -244,6 +245,23 @@ TEST(Coordinator, AGroupIsDeletedOnlyWithoutMembers) {
   EXPECT_EQ(cluster.Describe(leader, "g").state, GroupState::kEmpty);
   EXPECT_EQ(remove("g"), GroupError::kNone);
   EXPECT_EQ(remove("g"), GroupError::kGroupNotFound);
+}
+
+TEST(Coordinator, MembersOfTheGrpcDoorKeepKafkasOutAndTheOffsetsOfWhatTheyRead) {
+  GroupsCluster cluster;
+  const int leader = cluster.AwaitLeader();
+  JoinGroup asks = GroupsCluster::Asks("g");
+  asks.protocol_type = kGrpcProtocolType;
+  const auto join = [&](const JoinGroup& member) {
+    return cluster.Await<JoinedGroup>(
+        [&](Callback<JoinedGroup> done) { cluster.at(leader).Join(member, std::move(done)); });
+  };
+  EXPECT_EQ(join(asks).error, GroupError::kNone);
+  EXPECT_EQ(join(GroupsCluster::Asks("g")).error, GroupError::kInconsistentProtocol);
+  const auto erased = cluster.Await<OffsetErrors>([&](Callback<OffsetErrors> done) {
+    cluster.at(leader).Delete({.group = "g", .where = {{"t", 0}}}, std::move(done));
+  });
+  EXPECT_THAT(erased.each, ::testing::ElementsAre(GroupError::kSubscribed));
 }
 
 TEST(Coordinator, OffsetsOfTopicsThatMembersReadAreNotDeleted) {

@@ -5,6 +5,7 @@
 #include <gmock/gmock.h>
 
 #include "jangada/v1/admin.pb.h"
+#include "jangada/v1/group.pb.h"
 #include "jangada/v1/log.pb.h"
 #include "tests/server/grpc/door_fixture.h"
 
@@ -34,7 +35,8 @@ TEST_F(CallMeterTest, ItsMethodsAreThoseOfTheServices) {
     ours.emplace_back(stats.service, stats.method);
   }
   for (const auto* file :
-       {v1::ProduceRequest::descriptor()->file(), v1::CreateTopicRequest::descriptor()->file()}) {
+       {v1::ProduceRequest::descriptor()->file(), v1::CreateTopicRequest::descriptor()->file(),
+        v1::ListGroupsRequest::descriptor()->file()}) {
     for (int i = 0; i < file->service(0)->method_count(); ++i) {
       theirs.emplace_back(file->service(0)->name(), file->service(0)->method(i)->name());
     }

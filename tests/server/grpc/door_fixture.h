@@ -5,6 +5,7 @@
 #include <grpcpp/grpcpp.h>
 #include <gtest/gtest.h>
 #include <jangada/v1/admin.grpc.pb.h>
+#include <jangada/v1/group.grpc.pb.h>
 #include <jangada/v1/log.grpc.pb.h>
 
 #include <chrono>
@@ -32,6 +33,7 @@ class DoorTest : public ::testing::Test {
     std::unique_ptr<GrpcServer> server;
     std::unique_ptr<v1::Log::Stub> log;
     std::unique_ptr<v1::Admin::Stub> admin;
+    std::unique_ptr<v1::ConsumerGroup::Stub> groups;
     std::shared_ptr<grpc::Channel> channel;
   };
 
@@ -55,6 +57,7 @@ class DoorTest : public ::testing::Test {
                                               grpc::InsecureChannelCredentials(), arguments);
     node->log = v1::Log::NewStub(node->channel);
     node->admin = v1::Admin::NewStub(node->channel);
+    node->groups = v1::ConsumerGroup::NewStub(node->channel);
     return *(nodes_[id] = std::move(node));
   }
 

@@ -84,6 +84,7 @@ TEST_F(StandardServicesTest, HealthIsToldOfEachServiceByName) {
   node_.server->SetServing(true);
   EXPECT_EQ(Health("jangada.v1.Log"), kServing);
   EXPECT_EQ(Health("jangada.v1.Admin"), kServing);
+  EXPECT_EQ(Health("jangada.v1.ConsumerGroup"), kServing);
   EXPECT_EQ(Health("jangada.v1.Nothing"), "error 5");  // NOT_FOUND
 }
 
@@ -97,8 +98,9 @@ TEST_F(StandardServicesTest, ReflectionListsTheServicesAndShowsTheirFiles) {
   const std::string method = "/grpc.reflection.v1alpha.ServerReflection/ServerReflectionInfo";
   std::string answer;
   ASSERT_TRUE(Ask(method, Field(7, ""), &answer).ok());  // list_services
-  for (const char* service : {"jangada.v1.Log", "jangada.v1.Admin", "grpc.health.v1.Health",
-                              "grpc.reflection.v1alpha.ServerReflection"}) {
+  for (const char* service :
+       {"jangada.v1.Log", "jangada.v1.Admin", "jangada.v1.ConsumerGroup", "grpc.health.v1.Health",
+        "grpc.reflection.v1alpha.ServerReflection"}) {
     EXPECT_THAT(answer, HasSubstr(service));
   }
   ASSERT_TRUE(Ask(method, Field(4, "jangada.v1.Admin"), &answer).ok());  // file_containing_symbol
