@@ -13,6 +13,7 @@ Command ConsumeRow();
 Command OffsetsRow();
 Command ClusterCommands();
 Command PartitionCommands();
+Command GroupCommands();
 Command NodeCommands();
 Command LogLevelRow();
 Command WaitRow();

@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "client/cli/base64.h"
+#include "client/cli/group_names.h"
 #include "client/cli/values.h"
 
 namespace jangada::client::json {
@@ -23,6 +24,7 @@ std::string Line(const Json& value) {
 
 /// Negative: not known, or not there.
 Json OrNull(int64_t number) { return number < 0 ? Json() : Json(number); }
+Json SecondsOrNull(int64_t ms) { return ms < 0 ? Json() : Json(static_cast<double>(ms) / 1000); }
 /// Node ids and epochs count from 1.
 Json NodeOrNull(int32_t node) { return node == 0 ? Json() : Json(node); }
 Json TextOrNull(const std::string& text) { return text.empty() ? Json() : Json(text); }
@@ -156,6 +158,74 @@ std::string Moved(const TopicPartition& where, const std::vector<int32_t>& repli
 
 std::string Transferred(const TopicPartition& where, int32_t leader) {
   return Document({{"topic", where.topic}, {"partition", where.partition}, {"leader", leader}});
+}
+
+std::string Groups(const GroupListView& view) {
+  Json list = Json::array();
+  for (const GroupEntry& group : view.groups) {
+    list.push_back({{"group", group.group},
+                    {"state", NameOf(group.state)},
+                    {"door", TextOrNull(NameOf(group.door))},
+                    {"coordinator", group.coordinator}});
+  }
+  return Document({{"groups", std::move(list)}, {"unanswered", view.unanswered}});
+}
+
+std::string Group(const GroupView& group) {
+  Json members = Json::array();
+  for (const GroupMemberView& member : group.members) {
+    Json partitions = Json::array();
+    for (const TopicPartition& where : member.partitions) {
+      partitions.push_back({{"topic", where.topic}, {"partition", where.partition}});
+    }
+    members.push_back({{"member", member.member_id},
+                       {"instance", TextOrNull(member.instance_id)},
+                       {"client", member.client_id},
+                       {"host", member.client_host},
+                       {"partitions", std::move(partitions)}});
+  }
+  Json partitions = Json::array();
+  int64_t records = 0, behind_ms = 0;
+  for (const GroupPartitionView& partition : group.partitions) {
+    const bool answered = partition.error.empty();
+    partitions.push_back({{"topic", partition.where.topic},
+                          {"partition", partition.where.partition},
+                          {"committed", OrNull(partition.committed_offset)},
+                          {"metadata", TextOrNull(partition.metadata)},
+                          {"start", answered ? Json(partition.log_start_offset) : Json()},
+                          {"end", answered ? Json(partition.log_end_offset) : Json()},
+                          {"lag_records", OrNull(partition.lag_records)},
+                          {"lag_seconds", SecondsOrNull(partition.lag_ms)},
+                          {"member", TextOrNull(partition.member_id)},
+                          {"error", TextOrNull(partition.error)}});
+    // One that is not known makes the whole unknown.
+    records = records < 0 || partition.lag_records < 0 ? -1 : records + partition.lag_records;
+    behind_ms = behind_ms < 0 || partition.lag_ms < 0 ? -1 : std::max(behind_ms, partition.lag_ms);
+  }
+  return Document({{"group", group.group},
+                   {"state", NameOf(group.state)},
+                   {"door", TextOrNull(NameOf(group.door))},
+                   {"coordinator", group.coordinator},
+                   {"assignor", TextOrNull(group.assignor)},
+                   {"lag_records", OrNull(records)},
+                   {"lag_seconds", SecondsOrNull(behind_ms)},
+                   {"members", std::move(members)},
+                   {"partitions", std::move(partitions)}});
+}
+
+std::string ResetOffsets(const std::string& group, const std::vector<GroupOffset>& offsets,
+                         bool dry_run) {
+  Json list = Json::array();
+  for (const GroupOffset& offset : offsets) {
+    list.push_back({{"topic", offset.where.topic},
+                    {"partition", offset.where.partition},
+                    {"offset", offset.offset}});
+  }
+  return Document({{"group", group}, {"changed", !dry_run}, {"partitions", std::move(list)}});
+}
+
+std::string DeletedGroup(const std::string& group) {
+  return Document({{"group", group}, {"deleted", true}});
 }
 
 std::string ClusterStatus(const ClusterView& cluster, const std::vector<PartitionReport>& reports,

@@ -33,6 +33,12 @@ std::string Partitions(const std::vector<PartitionReport>& partitions);
 std::string Moved(const TopicPartition& where, const std::vector<int32_t>& replicas, bool done);
 std::string Transferred(const TopicPartition& where, int32_t leader);
 
+std::string Groups(const GroupListView& view);
+std::string Group(const GroupView& group);
+std::string ResetOffsets(const std::string& group, const std::vector<GroupOffset>& offsets,
+                         bool dry_run);
+std::string DeletedGroup(const std::string& group);
+
 struct NodeCounts {
   int64_t leads = 0;
   int64_t replicas = 0;

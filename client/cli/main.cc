@@ -17,8 +17,8 @@ int main(int argc, char** argv) {
       .commands = {jangada::client::TopicCommands(), jangada::client::ProduceRow(),
                    jangada::client::ConsumeRow(), jangada::client::OffsetsRow(),
                    jangada::client::ClusterCommands(), jangada::client::PartitionCommands(),
-                   jangada::client::NodeCommands(), jangada::client::LogLevelRow(),
-                   jangada::client::WaitRow(), jangada::client::BenchCommands(),
-                   jangada::client::ProfileCommands()}};
+                   jangada::client::GroupCommands(), jangada::client::NodeCommands(),
+                   jangada::client::LogLevelRow(), jangada::client::WaitRow(),
+                   jangada::client::BenchCommands(), jangada::client::ProfileCommands()}};
   return jangada::client::RunCommandLine(std::move(jangada), {argv + 1, argv + argc});
 }

@@ -68,6 +68,38 @@ class OneNodeTest(CliTest):
         self.refused(2, "no place in a topic", "topic", "trim", name, "--before", "noon")
         self.refused(2, "needs --before", "topic", "trim", name)
 
+    # ---- consumer groups ----
+
+    def test_groups_are_listed_described_set_back_and_deleted(self):
+        name = self.topic(partitions=1, records=10)
+        self.assertRegex(self.table("group reset-offsets", "readers", name, "--to", "-3", "--dry-run"),
+                         rf"TOPIC +PARTITION +OFFSET\n{name} +0 +7\n")
+        self.refused(3, 'no consumer group "readers"', "group", "describe", "readers")
+        reset = self.json("group reset-offsets", "readers", name, "--to", "beginning")[0]
+        self.assertEqual(reset, {"group": "readers", "changed": True,
+                                 "partitions": [{"topic": name, "partition": 0, "offset": 0}]})
+        self.table("group reset-offsets", "readers", name, "--partition", "0", "--to", "4")
+        table, described = self.both("group describe", "readers")
+        self.assertRegex(table, rf"TOPIC +PARTITION +COMMITTED +END +LAG +LAG-SECONDS +MEMBER\n{name} +0 +4 +10 +6 +\d+\.\d +-\n")
+        self.assertEqual((described["state"], described["door"], described["lag_records"]), ("empty", None, 6))
+        self.assertEqual(described["partitions"][0]["committed"], 4)
+        self.assertGreater(described["lag_seconds"], 0)
+        self.assertIn("MEMBER", self.table("group describe", "readers", "--members"))
+        table, listed = self.both("group list")
+        self.assertRegex(table, r"GROUP +STATE +DOOR +COORDINATOR\n(.*\n)*readers +empty +- +1\n")
+        self.assertIn({"group": "readers", "state": "empty", "door": None, "coordinator": 1}, listed["groups"])
+        self.table("group reset-offsets", "readers", name, "--to", "2000-01-01T00:00:00Z")
+        self.assertEqual(self.json("group describe", "readers")[0]["lag_records"], 10)
+        self.json("group reset-offsets", "readers", name, "--to", "end")
+        self.assertEqual(self.json("group describe", "readers")[0]["lag_seconds"], 0)
+        self.refused(5, "holds the offsets 0 to 10, not 11", "group", "reset-offsets", "readers", name, "--to", "11")
+        self.refused(2, "no place in a topic", "group", "reset-offsets", "readers", name, "--to", "noon")
+        self.refused(3, "there is no topic 'nowhere'", "group", "reset-offsets", "readers", "nowhere", "--to", "end")
+        self.assertIn("deleted group readers", self.table("group delete", "readers"))
+        self.refused(3, 'no consumer group "readers"', "group", "delete", "readers")
+        self.table("group reset-offsets", "again", name, "--to", "end")
+        self.assertEqual(self.json("group delete", "again")[0], {"group": "again", "deleted": True})
+
     # ---- records ----
 
     def test_produce_says_what_was_acknowledged(self):

@@ -12,8 +12,8 @@ inline Command WholeTable() {
   return {.name = "jangada",
           .about = "",
           .commands = {TopicCommands(), ProduceRow(), ConsumeRow(), OffsetsRow(), ClusterCommands(),
-                       PartitionCommands(), NodeCommands(), LogLevelRow(), WaitRow(),
-                       BenchCommands(), ProfileCommands()}};
+                       PartitionCommands(), GroupCommands(), NodeCommands(), LogLevelRow(),
+                       WaitRow(), BenchCommands(), ProfileCommands()}};
 }
 
 /// Every command and group below `group`, with its path.
