@@ -159,6 +159,7 @@ Status Node::Impl::Start() {
 Status Node::Impl::OpenDoors() {
   GrpcServerOptions grpc_options;
   grpc_options.max_message_bytes = static_cast<size_t>(config.limits.max_request_bytes);
+  grpc_options.group_lag_every_us = kGroupLagEveryUs;
   grpc_options.config = OptionsOf(config);
   grpc_options.answer_to_others += "; Kafka clients go to " + config.kafka.listen.ToString() +
                                    ", browsers and probes to http://" +

@@ -31,12 +31,20 @@ struct MethodStats {
   int64_t open = 0;  // calls under way
 };
 
+/// How far a group that this node coordinates is behind the ends of what it has committed in.
+struct GroupLagStats {
+  std::string group;
+  int64_t records = -1;  // of all its partitions; -1: not known
+  int64_t ms = -1;       // since the oldest record that was not read; 0: all were; -1: not known
+};
+
 struct DoorStats {
   std::vector<MethodStats> methods;  // every method, called or not
   size_t produce_bytes = 0;          // of requests that were received and not answered
   size_t produce_limit_bytes = 0;
-  uint64_t throttled = 0;  // produces refused because of that limit
-  uint64_t forwarded = 0;  // calls passed on to the leader's node
+  uint64_t throttled = 0;             // produces refused because of that limit
+  uint64_t forwarded = 0;             // calls passed on to the leader's node
+  std::vector<GroupLagStats> groups;  // by name, as they were seconds ago
 };
 
 }  // namespace jangada::server

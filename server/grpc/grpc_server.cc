@@ -14,6 +14,7 @@
 #include "base/check.h"
 #include "server/grpc/admin_service.h"
 #include "server/grpc/door.h"
+#include "server/grpc/group_lag_watch.h"
 #include "server/grpc/group_service.h"
 #include "server/grpc/log_service.h"
 #include "server/grpc/timer.h"
@@ -65,6 +66,7 @@ struct GrpcServer::Impl {
   grpc_door::AdminService admin_service;
   grpc_door::GroupService group_service;
   FrontDoor front;
+  std::unique_ptr<grpc_door::GroupLagWatch> lag_watch;
   std::unique_ptr<grpc::experimental::ExternalConnectionAcceptor> acceptor;
   std::unique_ptr<grpc::Server> server;
   std::thread stopper;  // gRPC's shutdown blocks
@@ -109,6 +111,9 @@ Status GrpcServer::Start(const std::string& address) {
     impl->acceptor->HandleNewConnection(&connection);
   });
   SetServing(false);
+  if (const int64_t every_us = impl_->door.options.group_lag_every_us; every_us > 0) {
+    impl_->lag_watch = std::make_unique<grpc_door::GroupLagWatch>(impl_->door, every_us);
+  }
   spdlog::info("listening for grpc clients address={} port={}", address, port());
   return {};
 }
@@ -127,7 +132,8 @@ DoorStats GrpcServer::stats() const {
           .produce_bytes = door.produce_bytes.used(),
           .produce_limit_bytes = door.produce_bytes.limit(),
           .throttled = door.produce_bytes.refused(),
-          .forwarded = door.router.forwarded()};
+          .forwarded = door.router.forwarded(),
+          .groups = impl_->lag_watch ? impl_->lag_watch->stats() : std::vector<GroupLagStats>()};
 }
 
 uint16_t GrpcServer::port() const {
@@ -147,6 +153,7 @@ void GrpcServer::BeginShutdown(int64_t grace_us) {
 
 void GrpcServer::AwaitShutdown() {
   if (!impl_->stopper.joinable()) return;
+  impl_->lag_watch.reset();
   impl_->stopper.join();
   impl_->server.reset();
   spdlog::info("stopped listening for grpc clients port={}", impl_->front.port());

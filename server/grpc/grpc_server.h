@@ -27,10 +27,15 @@ struct NodeOption {
   std::string help;
 };
 
+/// Between two looks at how far a node's consumer groups are behind, for its metrics.
+inline constexpr int64_t kGroupLagEveryUs = 10'000'000;
+
 struct GrpcServerOptions {
   size_t max_message_bytes = kMaxGrpcMessageBytes;
   size_t max_produce_bytes_in_flight = kMaxProduceBytesInFlight;  // of the node
   size_t max_stream_bytes_in_flight = kMaxStreamBytesInFlight;    // of one ProduceStream
+  /// How often the lag of the groups that the node coordinates is looked at; 0: never.
+  int64_t group_lag_every_us = 0;
   std::vector<NodeOption> config;  // in the order in which they are described
   /// One sentence for whoever connects and speaks something else than gRPC.
   std::string answer_to_others =

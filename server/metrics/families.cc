@@ -1,5 +1,6 @@
 #include "server/metrics/families.h"
 
+#include <algorithm>
 #include <string>
 
 #include "base/version.h"
@@ -310,6 +311,31 @@ void AddGrpc(const DoorStats& door, Families& out) {
       .Add(Number(door.produce_limit_bytes));
 }
 
+void AddGroups(const NodeStats& stats, Families& out) {
+  int64_t records = 0, ms = 0;
+  for (const GroupLagStats& group : stats.grpc.groups) {
+    records += std::max<int64_t>(group.records, 0);
+    ms = std::max(ms, group.ms);
+  }
+  Gauge(out, "jangada_groups", "Consumer groups with committed offsets that this node coordinates.")
+      .Add(Number(stats.grpc.groups.size()));
+  Gauge(out, "jangada_groups_lag_records", "Records that those groups have not read, all together.")
+      .Add(Number(records));
+  Gauge(out, "jangada_groups_lag_seconds",
+        "Age of the oldest record that one of those groups has not read.")
+      .Add(static_cast<double>(ms) / 1000);
+  if (!stats.per_partition) return;
+  Family& each = Gauge(out, "jangada_group_lag_records", "Records that the group has not read.");
+  for (const GroupLagStats& group : stats.grpc.groups) {
+    if (group.records >= 0) each.Add({{"group", group.group}}, Number(group.records));
+  }
+  Family& ages = Gauge(out, "jangada_group_lag_seconds",
+                       "Age of the oldest record that the group has not read.");
+  for (const GroupLagStats& group : stats.grpc.groups) {
+    if (group.ms >= 0) ages.Add({{"group", group.group}}, static_cast<double>(group.ms) / 1000);
+  }
+}
+
 void AddKafka(const KafkaDoorStats& door, Families& out) {
   Family& requests =
       Counter(out, "jangada_kafka_requests_total", "Requests of Kafka's clients that ended.");
@@ -355,6 +381,7 @@ std::vector<Family> FamiliesOf(const NodeStats& stats) {
   AddShards(stats.shards, out);
   AddTransport(stats.transport, out);
   AddGrpc(stats.grpc, out);
+  AddGroups(stats, out);
   AddKafka(stats.kafka, out);
   AddHttp(stats.http, out);
   if (stats.per_partition) AddPartitions(stats.replicas.partitions, out);

@@ -316,6 +316,27 @@ TEST_F(GroupServiceTest, AGroupNeedsAName) {
   EXPECT_EQ(Detail(stream.rpc->Finish()).code(), "INVALID_ARGUMENT");
 }
 
+TEST_F(GroupServiceTest, ANodeKnowsHowFarItsGroupsAreBehind) {
+  for (int i = 0; i < 9; ++i) Produce(one_, One("t", 1, "v"));
+  GrpcServerOptions options;
+  options.group_lag_every_us = 10'000;
+  FakeBroker broker(cluster_, NodeId(2));
+  broker.fake_groups().list.answer.groups = {{"b", "consumer", GroupState::kStable},
+                                             {"a", "consumer", GroupState::kEmpty}};
+  broker.fake_groups().fetch.answer.offsets = {{.where = {"t", 1}, .offset = 7, .metadata = {}},
+                                               {.where = {"t", 0}, .offset = 0, .metadata = {}}};
+  GrpcServer server(broker, options);
+  ASSERT_TRUE(server.Start("127.0.0.1:0").ok());
+  ASSERT_TRUE(Eventually([&] { return server.stats().groups.size() == 2; }));
+  const std::vector<GroupLagStats> groups = server.stats().groups;
+  EXPECT_EQ(groups[0].group, "a");
+  EXPECT_EQ(groups[0].records, 2);
+  EXPECT_GE(groups[0].ms, 0);
+  cluster_.SetLeader({"t", 0}, std::nullopt);
+  EXPECT_TRUE(Eventually([&] { return server.stats().groups[1].records == -1; }))
+      << "of one that nobody leads nothing is known";
+}
+
 TEST(GroupHost, IsThatOfTheConnection) {
   EXPECT_EQ(grpc_door::HostOf("ipv4:127.0.0.1:4711"), "/127.0.0.1");
   EXPECT_EQ(grpc_door::HostOf("ipv6:%5B::1%5D:4711"), "/%5B::1%5D");

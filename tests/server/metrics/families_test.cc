@@ -33,6 +33,8 @@ NodeStats Sample(int partitions) {
   method.latency.buckets[3] = 6;
   stats.grpc.methods = {method};
   stats.kafka.requests = {{.request = "Fetch", .latency = method.latency, .errors = 2}};
+  stats.grpc.groups = {{.group = "readers", .records = 5, .ms = 1'500},
+                       {.group = "unknown", .records = -1, .ms = -1}};
   for (int i = 0; i < partitions; ++i) {
     stats.replicas.partitions.push_back({.topic = "t", .partition = i});
   }
@@ -54,6 +56,9 @@ TEST(FamiliesTest, AScraperCanReadThem) {
   EXPECT_EQ(scrape.Value("jangada_grpc_requests_total{code=\"NOT_FOUND\",method=\"Produce\","
                          "service=\"Log\"}"),
             1);
+  EXPECT_EQ(scrape.Value("jangada_groups"), 2);
+  EXPECT_EQ(scrape.Value("jangada_groups_lag_records"), 5);
+  EXPECT_EQ(scrape.Value("jangada_groups_lag_seconds"), 1.5);
   EXPECT_EQ(scrape.Value("jangada_kafka_requests_total{request=\"Fetch\"}"), 6);
   EXPECT_EQ(scrape.Value("jangada_kafka_request_errors_total{request=\"Fetch\"}"), 2);
 }
@@ -63,7 +68,7 @@ TEST(FamiliesTest, WithoutPerPartitionTheirNumberDoesNotGrowWithPartitions) {
   EXPECT_EQ(SeriesOf(ParseStrictly(Expose(FamiliesOf(Sample(500))))), few);
   NodeStats asked = Sample(500);
   asked.per_partition = true;
-  EXPECT_EQ(SeriesOf(ParseStrictly(Expose(FamiliesOf(asked)))), few + 4 * 500);
+  EXPECT_EQ(SeriesOf(ParseStrictly(Expose(FamiliesOf(asked)))), few + 4 * 500 + 2);
 }
 
 TEST(FamiliesTest, TheSameFamiliesAreThereWhenThereIsNothingToCount) {
