@@ -29,7 +29,7 @@ class Client:
 
     def features(self, features):
         """Those that the client has."""
-        return list(features)
+        return [name for name in features if not name.startswith("tools-")]
 
     def run(self, *words, folder=None):
         if shutil.which(words[0]) is None:
@@ -47,7 +47,7 @@ class Kcat(Client):
     """Debian's kcat, which scripts/setup.sh installs. It knows no administration."""
 
     def features(self, features):
-        return [name for name in features if name not in ("create", "admin")]
+        return [name for name in super().features(features) if name not in ("create", "admin")]
 
     def install(self):
         super().install()
@@ -76,7 +76,7 @@ class NodeClient(Client):
     """The dependencies of package.json; the first one is the client. It consumes in groups only."""
 
     def features(self, features):
-        return [name for name in features if name != "assignment"]
+        return [name for name in super().features(features) if name != "assignment"]
 
     def install(self):
         super().install()
@@ -122,6 +122,26 @@ class JavaClient(Client):
                       f"{self.folder}/classes{os.pathsep}{self.folder}/lib/*", "Client"]
 
 
+class KafkaTools(Client):
+    """Kafka's own command-line tools, which are no clients to write programs with."""
+
+    PINNED = "4.3.0"
+
+    def features(self, features):
+        return [name for name in features if name.startswith("tools-")]
+
+    def install(self):
+        super().install()
+        self.version = self.PINNED
+        shutil.copy(self.source() / "pom.xml", self.folder)
+        mark = self.folder / "installed.txt"
+        if not mark.exists() or mark.read_text() != self.version:
+            self.run("mvn", "-q", "-B", "dependency:copy-dependencies", f"-Dkafka.version={self.version}",
+                     "-DoutputDirectory=lib")
+            mark.write_text(self.version)
+        self.words = ["env", f"KAFKA_LIB={self.folder}/lib", self.source() / "client.sh"]
+
+
 CLIENTS = {
     "kcat": Kcat,
     "kafka-python": PythonClient,
@@ -131,4 +151,5 @@ CLIENTS = {
     "sarama": GoClient,
     "java-3.9": JavaClient,
     "java-4": JavaClient,
+    "kafka-tools": KafkaTools,
 }

@@ -44,6 +44,13 @@ FEATURES = {
     "failover": "a leader killed in the middle",
     "commit": "commit and resume",
     "group": "a group: a member joins, one is killed",
+    "tools-topics": "`kafka-topics`: create, list, describe, more partitions, delete",
+    "tools-configs": "`kafka-configs`: set, show, take back",
+    "tools-groups": "`kafka-consumer-groups`: list, describe, reset offsets, delete",
+    "tools-offsets": "`kafka-get-offsets`: latest, earliest, of the greatest timestamp",
+    "tools-moves": "`kafka-reassign-partitions`, `kafka-leader-election`",
+    "tools-perf": "`kafka-producer-perf-test`, `kafka-consumer-perf-test`",
+    "tools-verifiable": "`kafka-verifiable-producer`, `kafka-verifiable-consumer`",
 }
 SECONDS = 120  # for one feature
 

@@ -40,7 +40,15 @@ class MatrixTest(unittest.TestCase):
         text = self.written({"a": column("1.0", "yes", "yes"), "b": column("2", "yes", "broken")},
                             {"a": column("1.1", "yes", "broken")})
         self.assertIn("| | a 1.1 | b 2 |\n", text)
-        self.assertIn("| the second | no | yes |\n", text)
+        self.assertIn("| the first | yes | yes |\n", text)
+        self.assertIn("| the second | no | no |\n", text)
+
+    def test_the_columns_of_others_stay_as_they_are(self):
+        text = self.written({"a": column("1.0", "yes", "broken"), "b": {"version": "2", "results": {"one": "yes"}}},
+                            {"c": column("3", "n/a", "yes")})
+        self.assertIn("| | a 1.0 | b 2 | c 3 |\n", text)
+        self.assertIn("| the first | yes | yes | n/a |\n", text)
+        self.assertIn("| the second | no |  | yes |\n", text)
 
     def test_the_page_of_the_project_has_a_place_for_it(self):
         matrix.read((ROOT / "docs" / "kafka-compatibility.md").read_text(), interop.FEATURES)

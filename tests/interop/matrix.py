@@ -13,7 +13,8 @@ def read(page, features):
     found = re.search(re.escape(BEGIN) + r"\n(.*?)" + re.escape(END), page, re.DOTALL)
     if not found:
         raise ValueError(f"the page lacks {BEGIN!r}")
-    rows = [[cell.strip() for cell in line.strip("|\n ").split("|")]
+    # Cells may be empty, the first of the head is.
+    rows = [[cell.strip() for cell in line.strip().removeprefix("|").removesuffix("|").split("|")]
             for line in found.group(1).splitlines() if line.startswith("|")]
     if not rows:
         return {}
