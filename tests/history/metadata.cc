@@ -116,8 +116,9 @@ class Search {
   void PlaceReads(const State& state, std::vector<size_t>* placed) {
     for (bool again = true; again;) {
       again = false;
+      const int64_t horizon = Horizon();
       for (size_t i = 0; i < done_.size(); ++i) {
-        if (IsMutation(At(i)) || !MayBeNext(i, Horizon()) || !Agrees(At(i), state)) continue;
+        if (IsMutation(At(i)) || !MayBeNext(i, horizon) || !Agrees(At(i), state)) continue;
         done_[i] = true;
         placed->push_back(i);
         again = true;
@@ -132,16 +133,23 @@ class Search {
     if (horizon == Operation::kNever) return true;
     Remember(state, horizon);
     if (tried_.size() <= kMaxTried && tried_.insert({done_, Describe(state)}).second) {
-      for (size_t i = 0; i < done_.size(); ++i) {
-        if (!IsMutation(At(i)) || !MayBeNext(i, horizon)) continue;
-        const std::optional<State> after = Apply(At(i), state);
-        if (!after) continue;
-        done_[i] = true;
-        if (Explain(*after)) return true;
-        done_[i] = false;
-      }
+      if (TryNext(Answer::kDone, state, horizon)) return true;
+      if (TryNext(Answer::kUnknown, state, horizon)) return true;
     }
     for (const size_t i : placed) done_[i] = false;
+    return false;
+  }
+
+  /// What was surely done comes first: what perhaps was is there to explain what else nothing does.
+  bool TryNext(Answer answer, const State& state, int64_t horizon) {
+    for (size_t i = 0; i < done_.size(); ++i) {
+      if (At(i).answer != answer || !IsMutation(At(i)) || !MayBeNext(i, horizon)) continue;
+      const std::optional<State> after = Apply(At(i), state);
+      if (!after || (answer == Answer::kUnknown && *after == state)) continue;
+      done_[i] = true;
+      if (Explain(*after)) return true;
+      done_[i] = false;
+    }
     return false;
   }
 

@@ -30,13 +30,29 @@ void DiskReplacement::Begin(NodeId node, Random random) {
   const bool waits = random_.Chance(2, 3);
   refusal_deadline_us_ = cluster_.world().now_us() + (waits ? kRefusalPatienceUs : 0);
   asking_ = false;
-  Look();
+  if (!std::exchange(looking_, true)) Look();
 }
 
 void DiskReplacement::Look() {
-  CountRefusal();
-  if (!asking_) TakeStep();
-  if (IsUnderWay()) cluster_.world().After(kLookEveryUs, [this] { Look(); });
+  if (!IsUnderWay()) ReturnToWhoWasRemovedLate();
+  if (IsUnderWay()) {
+    CountRefusal();
+    if (!asking_) TakeStep();
+  }
+  cluster_.world().After(kLookEveryUs, [this] { Look(); });
+}
+
+/// A removal of unknown fate may be carried out when all seemed to be over.
+void DiskReplacement::ReturnToWhoWasRemovedLate() {
+  for (const NodeId node : replaced_) {
+    node_ = node;
+    if (const std::optional<Step> back = StepBack()) {
+      step_ = *back;
+      asking_ = false;
+      return;
+    }
+  }
+  node_.reset();
 }
 
 void DiskReplacement::CountRefusal() {
@@ -65,6 +81,7 @@ void DiskReplacement::TakeStep() {
       } else if (WhyNotWhole().empty()) {
         spdlog::warn("==== node {} is whole again, with a new disk", node.value());
         cluster_.reached().Count(Rare::kEmptyDiskReadmitted);
+        replaced_.insert(node);
         node_.reset();
       }
       return;

@@ -7,6 +7,7 @@
 #include <cstdint>
 #include <functional>
 #include <optional>
+#include <set>
 #include <string>
 
 #include "base/random.h"
@@ -28,6 +29,7 @@ class DiskReplacement {
   enum class Step : uint8_t { kAwaitRefusal, kRemove, kAdd, kAwaitWhole };
 
   void Look();
+  void ReturnToWhoWasRemovedLate();
   void TakeStep();
   void CountRefusal();
   void Ask(std::function<void(server::Broker&, Callback<Status>)> ask, ErrorCode done_before,
@@ -47,6 +49,9 @@ class DiskReplacement {
   bool refused_ = false;
   int64_t refusal_deadline_us_ = 0;
   bool asking_ = false;
+  // Of all.
+  bool looking_ = false;
+  std::set<NodeId> replaced_;
 };
 
 }  // namespace jangada::sim

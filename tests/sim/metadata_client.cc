@@ -14,6 +14,9 @@ using Function = Operation::Function;
 
 constexpr int64_t kThinkUs = 700'000;
 constexpr int64_t kPatienceUs = 5'000'000;
+/// Of changes of a topic of which nobody knows whether they were made. Each doubles the histories
+/// to think of.
+constexpr size_t kMostUnknown = 10;
 
 }  // namespace
 
@@ -71,6 +74,14 @@ void MetadataRecorder::AddRead(const std::string& topic, std::optional<TopicSeen
   OnRead(number, std::move(seen));
 }
 
+size_t MetadataRecorder::UnknownOf(const std::string& topic) const {
+  return static_cast<size_t>(
+      std::count_if(history_.begin(), history_.end(), [&](const Operation& operation) {
+        return operation.topic == topic && operation.function != Function::kRead &&
+               operation.answer == Answer::kUnknown;
+      }));
+}
+
 std::optional<TopicSeen> SeenIn(const server::ClusterImage& image, const std::string& topic) {
   const auto found = image.FindTopic(topic);
   if (found == nullptr) return std::nullopt;
@@ -90,7 +101,8 @@ void MetadataClient::Think() {
     const std::string topic = TopicName(random_.Below(kTopics));
     const NodeId at(
         static_cast<int32_t>(1 + random_.Below(static_cast<uint64_t>(context_.swarm.nodes))));
-    switch (random_.Below(12)) {
+    const bool may_change = recorder_.UnknownOf(topic) < kMostUnknown;
+    switch (may_change ? random_.Below(12) : 12) {
       case 0:
       case 1: Create(topic, at); break;
       case 2: Delete(topic, at); break;

@@ -36,6 +36,8 @@ class MetadataRecorder {
   void AddRead(const std::string& topic, std::optional<history::TopicSeen> seen);
 
   const std::vector<Operation>& history() const { return history_; }
+  /// How many changes of the topic may have been made or not.
+  size_t UnknownOf(const std::string& topic) const;
 
  private:
   /// What a node's image is known to show.

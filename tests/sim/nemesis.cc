@@ -101,6 +101,15 @@ void Nemesis::HealAllBut(const std::set<NodeId>& dead) {
   }
 }
 
+std::string Nemesis::WhoIsDown() const {
+  for (const NodeId id : cluster_.ids()) {
+    const SimNode& node = cluster_.node(id);
+    if (dead_.contains(id) || (node.IsUp() && !node.IsStopping())) continue;
+    return "node " + std::to_string(id.value()) + (node.IsUp() ? " is being stopped" : " is down");
+  }
+  return "";
+}
+
 NodeId Nemesis::Victim(Random& random) const {
   if (random.Chance(1, 2)) {
     const std::vector<GroupId> groups = cluster_.checker().Groups();

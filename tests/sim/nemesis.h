@@ -36,6 +36,8 @@ class Nemesis {
   bool IsOver() const { return over_; }
   /// Of repairs that go on after all is over: what is not done yet; empty: nothing is left.
   std::string Unfinished() const { return replacement_.Describe(); }
+  /// A node that is down, or about to be, and is none of those that stay dead; empty: none is.
+  std::string WhoIsDown() const;
 
   /// How many faults of each kind struck, and which ids.
   const std::array<uint64_t, kFaultKinds>& struck() const { return struck_; }

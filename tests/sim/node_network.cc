@@ -25,9 +25,10 @@ constexpr int64_t kStableUs = 1'000'000;
 constexpr int64_t kDropNoticeDelayUs = 250'000;
 constexpr int64_t kFlushAnywayUs = 2'000;
 
-constexpr int64_t kBytesPerUs = 100;  // 100 MB/s
-constexpr int64_t kFrameUs = 10;      // of handing over any frame
-constexpr int64_t kLateUs = 50'000;   // how far a frame may fall behind others
+constexpr int64_t kBytesPerUs = 100;    // 100 MB/s
+constexpr int64_t kFrameUs = 10;        // of handing over any frame
+constexpr int64_t kLateUs = 50'000;     // how far a frame may fall behind others ...
+constexpr uint64_t kLateDoublings = 6;  // ... or so often twice as far
 
 }  // namespace
 
@@ -191,7 +192,8 @@ void NodeNetwork::Transmit(NodeId peer, LaneState& lane, std::string frame) {
   for (int copy = 0; copy < copies; ++copy) {
     int64_t at_us = lane.busy_until_us + network_.DelayOf(identity_.node, peer);
     if (late || copy > 0) {
-      at_us += static_cast<int64_t>(network_.random().Below(kLateUs));
+      const auto doubled = network_.random().Below(kLateDoublings);
+      at_us += static_cast<int64_t>(network_.random().Below(kLateUs << doubled));
     } else {
       at_us = lane.last_arrival_us = std::max(lane.last_arrival_us + 1, at_us);
     }

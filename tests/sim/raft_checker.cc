@@ -1,4 +1,4 @@
-// The ghosts' side of the checker: what reaches the disks, and what the nodes say to each other.
+// The ghosts' side of the checker: what reaches the disks.
 #include "tests/sim/raft_checker.h"
 
 #include <algorithm>
@@ -6,9 +6,10 @@
 
 #include "base/check.h"
 #include "base/coding.h"
-#include "raft/quorum.h"
 #include "server/controller/controller_machine.h"
+#include "server/partition/folded_state.h"
 #include "storage/rocks_rows.h"
+#include "tests/sim/majority.h"
 
 namespace jangada::sim {
 namespace {
@@ -16,6 +17,8 @@ namespace {
 using storage::MetaTag;
 
 constexpr size_t kGroupKeySize = sizeof(uint64_t);
+constexpr size_t kTypeAt = 4;  // in an entry's header
+constexpr size_t kTermAt = 5;
 
 uint64_t Chain(uint64_t before, raft::Index index, std::string_view header) {
   // The header holds a CRC of the key, itself and the payload.
@@ -26,10 +29,10 @@ uint64_t Chain(uint64_t before, raft::Index index, std::string_view header) {
   return hash ^ (hash >> 31);
 }
 
-raft::Term TermOf(std::string_view header) { return LoadBig<uint64_t>(header.data() + 5); }
+raft::Term TermOf(std::string_view header) { return LoadBig<uint64_t>(header.data() + kTermAt); }
 
-std::string At(raft::Index index, raft::Term term) {
-  return std::to_string(index) + "@" + std::to_string(term);
+bool IsMembership(std::string_view header) {
+  return header[kTypeAt] == static_cast<char>(raft::EntryType::kMembership);
 }
 
 }  // namespace
@@ -52,6 +55,10 @@ class RaftChecker::Disk final : public RowObserver {
     const auto tag = static_cast<MetaTag>(key[kGroupKeySize]);
     if (tag == MetaTag::kDamaged && std::exchange(replica.damaged, false)) {
       checker_.reached_.Count(Rare::kRefillDone);
+      if (!replica.hard_state.vote) {
+        checker_.Fail("vote-after-a-refill", watched_.node->id(), storage::GroupOfKey(key),
+                      "is whole again, and free to vote in a term in which it may have voted");
+      }
     }
     const bool truncated = replica.base_known;  // else the whole log goes
     if (tag == MetaTag::kMembership && truncated && storage::IndexOfKey(key) > replica.last()) {
@@ -79,6 +86,10 @@ void RaftChecker::Watch(SimNode& node) {
   watched.node = &node;
   watched.disk = std::make_unique<Disk>(*this, watched);
   node.disk().SetObserver(watched.disk.get());
+}
+
+std::string RaftChecker::Place(raft::Index index, raft::Term term) {
+  return std::to_string(index) + "@" + std::to_string(term);
 }
 
 void RaftChecker::Fail(const std::string& checker, NodeId node, GroupId group,
@@ -130,11 +141,18 @@ class ControllerFold final : public server::StateMachine, server::MachineListene
 
 }  // namespace
 
-uint64_t StateHash(const server::StateMachine& machine) {
-  const Bytes state = machine.EncodeState();
-  uint64_t hash = static_cast<uint64_t>(machine.log_start_offset()) * 0x9e3779b97f4a7c15;
-  for (const char c : state.view()) hash = (hash ^ static_cast<unsigned char>(c)) * 0x100000001b3;
+namespace {
+
+uint64_t StateHash(std::string_view state, int64_t log_start_offset) {
+  uint64_t hash = static_cast<uint64_t>(log_start_offset) * 0x9e3779b97f4a7c15;
+  for (const char c : state) hash = (hash ^ static_cast<unsigned char>(c)) * 0x100000001b3;
   return hash;
+}
+
+}  // namespace
+
+uint64_t StateHash(const server::StateMachine& machine) {
+  return StateHash(machine.EncodeState().view(), machine.log_start_offset());
 }
 
 RaftChecker::Ghost& RaftChecker::GhostOf(GroupId group) {
@@ -147,10 +165,8 @@ RaftChecker::Ghost& RaftChecker::GhostOf(GroupId group) {
 }
 
 bool RaftChecker::IsQuorum(const raft::Membership& membership, uint32_t holders) const {
-  if (membership.voters.empty()) return false;
-  return raft::QuorumValue(membership, [holders](NodeId node) {
-           return uint64_t{holders >> node.value() & 1};
-         }) == 1;
+  return IsMajority(membership,
+                    [holders](NodeId node) { return (holders >> node.value() & 1) != 0; });
 }
 
 /// Entries up to `commit` are in the log whose entry there has `term`: the ghost takes them from a
@@ -193,7 +209,9 @@ void RaftChecker::FoldGhost(GroupId group, SimNode& holder) {
     const raft::Index index = ghost.folded + 1;
     const auto row = rows.find(storage::EntryKey(group, index));
     CHECK(row != rows.end());
-    ghost.fold->Apply(storage::DecodeEntry(group, index, row->second).value());
+    const raft::Entry entry = storage::DecodeEntry(group, index, row->second).value();
+    if (entry.type == raft::EntryType::kRecords) ghost.end = entry.base_offset + entry.record_count;
+    ghost.fold->Apply(entry);
     ghost.states[index] = StateHash(*ghost.fold);
   }
 }
@@ -215,12 +233,15 @@ void RaftChecker::OnEntry(Watched& watched, GroupId group, raft::Index index,
   if (replica.entries.empty() && !replica.base_known) {
     return Fail("ghost", node, group, "a log begins beyond what is committed");
   }
-  const EntryId entry{TermOf(value), Chain(before, index, value)};
+  const EntryId entry{TermOf(value), Chain(before, index, value), IsMembership(value)};
+  if (const EntryId* const last = replica.At(index - 1); !last || last->term != entry.term) {
+    replica.last_term_since_us = watched.node->clock().NowUs();
+  }
   replica.entries.push_back(entry);
   const auto [known, is_new] = ghost.chains.try_emplace(Key(index, entry.term), entry.chain);
   if (!is_new && known->second != entry.chain) {
     return Fail("log-matching", node, group,
-                "entry " + At(index, entry.term) +
+                "entry " + Place(index, entry.term) +
                     " differs from another log's, or what is before it does");
   }
   uint32_t& holders = ghost.holders[Key(index, entry.term)];
@@ -287,11 +308,11 @@ void RaftChecker::OnTruncated(Watched& watched, GroupId group, raft::Index first
       const EntryId& entry = replica.entries[i];
       if (index <= ghost.log.size() && ghost.log[index - 1].chain == entry.chain) {
         return Fail("leader-completeness", watched.node->id(), group,
-                    "committed entry " + At(index, entry.term) + " was removed");
+                    "committed entry " + Place(index, entry.term) + " was removed");
       }
       if (replica.role.role == raft::Role::kLeader && replica.role.term == entry.term) {
         return Fail("leader-append-only", watched.node->id(), group,
-                    "the leader removed its entry " + At(index, entry.term));
+                    "the leader removed its entry " + Place(index, entry.term));
       }
     }
   }
@@ -312,6 +333,7 @@ void RaftChecker::OnMeta(Watched& watched, std::string_view key, std::string_vie
         return Fail("vote-durability", node, group,
                     "voted twice in term " + std::to_string(next.term));
       }
+      CheckVoteOfLedTerm(watched, group, replica, next);
       if (next.vote && !now.vote && next.term == replica.term_at_start) {
         reached_.Count(Rare::kVoteAfterRestart);
       }
@@ -323,7 +345,9 @@ void RaftChecker::OnMeta(Watched& watched, std::string_view key, std::string_vie
     }
     case MetaTag::kDamaged:
       if (!std::exchange(replica.damaged, true)) reached_.Count(Rare::kDamageFound);
+      ++replica.losses;
       break;
+    case MetaTag::kCheckpoint: OnCheckpoint(watched, group, value); break;
     case MetaTag::kGroup: {
       const raft::Index first = storage::DecodeLogStart(value)->first_index;
       if (!replica.entries.empty() || (replica.base_known && replica.base == first - 1)) break;
@@ -339,8 +363,42 @@ void RaftChecker::OnMeta(Watched& watched, std::string_view key, std::string_vie
   }
 }
 
+/// Its own, or one of the leader's that it installs.
+void RaftChecker::OnCheckpoint(const Watched& watched, GroupId group, std::string_view value) {
+  const NodeId node = watched.node->id();
+  const auto checkpoint = storage::DecodeCheckpoint(value).value();
+  const auto folded = server::DecodeFoldedState(checkpoint.state).value();
+  const raft::Index applied = folded.applied.index;
+  if (applied == 0) return;
+  const Ghost& ghost = GhostOf(group);
+  const auto state = ghost.states.find(applied);
+  if (state == ghost.states.end() ||
+      StateHash(folded.machine.view(), checkpoint.log_start_offset) != state->second) {
+    Fail("checkpoint", node, group,
+         "the state in its checkpoint of entry " + std::to_string(applied) +
+             " is not what the log folds into");
+  }
+}
+
+/// What it wrote with this vote at once it may have heard after it gave it.
+void RaftChecker::CheckVoteOfLedTerm(const Watched& watched, GroupId group, const Replica& replica,
+                                     const raft::HardState& next) {
+  const raft::HardState& now = replica.hard_state;
+  if (!next.vote || now.vote || next.term != now.term || replica.entries.empty()) return;
+  if (replica.entries.back().term != next.term) return;
+  if (watched.node->clock().NowUs() <= replica.last_term_since_us) return;
+  const auto& leaders = GhostOf(group).leaders;
+  const auto leader = leaders.find(next.term);
+  if (leader == leaders.end() || leader->second == *next.vote) return;
+  Fail("vote-in-a-led-term", watched.node->id(), group,
+       "votes for node " + std::to_string(next.vote->value()) + " in term " +
+           std::to_string(next.term) + ", of whose leader it has entries");
+}
+
 void RaftChecker::OnGroupErased(Watched& watched, GroupId group) {
   Replica& replica = watched.replicas[group];
+  replica.erased = true;
+  ++replica.losses;
   replica.hard_state = {};
   replica.base = 0;
   replica.base_chain = 0;
@@ -353,7 +411,7 @@ void RaftChecker::OnGroupErased(Watched& watched, GroupId group) {
 /// A fault took rows: what is left is read anew.
 void RaftChecker::Rescan(Watched& watched) {
   for (auto& [group, replica] : watched.replicas) {
-    replica = Replica{.last_seen = std::move(replica.last_seen)};
+    replica = Replica{.last_seen = std::move(replica.last_seen), .losses = replica.losses + 1};
   }
   SimDisk& disk = watched.node->disk();
   for (const auto& [key, value] : disk.table(Family::kMeta)) {
@@ -377,78 +435,8 @@ void RaftChecker::Rescan(Watched& watched) {
     Replica& replica = watched.replicas[group];
     if (index != replica.last() + 1) continue;
     const raft::Term term = TermOf(value);
-    replica.entries.push_back({term, GhostOf(group).chains.at(Key(index, term))});
-  }
-}
-
-// ---- what is said ----
-
-void RaftChecker::OnSend(NodeId node, GroupId group, const raft::Message& message) {
-  Watched& watched = nodes_.at(node);
-  Ghost& ghost = GhostOf(group);
-  Replica& replica = watched.replicas[group];
-  // A vote that a later term has overtaken on its way to the disk can never be given a second time.
-  const auto voted_for = [&](NodeId whom) {
-    const raft::HardState& synced = replica.hard_state;
-    return synced.term > message.term || (synced.term == message.term && synced.vote == whom);
-  };
-  raft::Index commit = 0;
-  bool leads = false;
-  if (const auto* vote = std::get_if<raft::VoteReply>(&message.body)) {
-    if (vote->granted && !vote->pre_vote && !voted_for(message.to)) {
-      Fail("durable-before-send", node, group, "a vote left before it was synced");
-    }
-  } else if (const auto* request = std::get_if<raft::VoteRequest>(&message.body)) {
-    if (!request->pre_vote && !voted_for(node)) {
-      Fail("durable-before-send", node, group, "asked for votes before its own was synced");
-    }
-  } else if (const auto* reply = std::get_if<raft::AppendReply>(&message.body)) {
-    if (reply->accepted && reply->match > replica.last()) {
-      Fail("durable-before-send", node, group,
-           "acknowledged entry " + std::to_string(reply->match) + ", synced are " +
-               std::to_string(replica.last()));
-    }
-    const auto leader = ghost.leaders.find(message.term);
-    if (reply->accepted && leader != ghost.leaders.end()) {
-      const EntryId* const there = nodes_.at(leader->second).replicas[group].At(reply->match);
-      const EntryId* const here = replica.At(reply->match);
-      if (there != nullptr && here != nullptr && there->chain != here->chain) {
-        Fail("log-matching", node, group,
-             "acknowledged entry " + std::to_string(reply->match) + ", which is not the leader's");
-      }
-    }
-  } else if (const auto* beat = std::get_if<raft::HeartbeatReply>(&message.body)) {
-    if (beat->last > replica.last()) {
-      Fail("durable-before-send", node, group, "told of entries that are not synced");
-    }
-  } else if (const auto* append = std::get_if<raft::AppendRequest>(&message.body)) {
-    leads = true;
-    commit = append->commit;
-  } else if (const auto* heartbeat = std::get_if<raft::Heartbeat>(&message.body)) {
-    leads = true;
-    commit = heartbeat->commit;
-  } else if (std::holds_alternative<raft::InstallSnapshot>(message.body) ||
-             std::holds_alternative<raft::TimeoutNow>(message.body)) {
-    leads = true;
-  }
-  if (!leads) return;
-  const auto leader = ghost.leaders.try_emplace(message.term, node).first;
-  if (leader->second != node) {
-    Fail("election-safety", node, group,
-         "leads term " + std::to_string(message.term) + " beside node " +
-             std::to_string(leader->second.value()));
-  }
-  if (replica.hard_state.term < message.term) {
-    Fail("durable-before-send", node, group, "leads a term that is not on its disk");
-  }
-  if (std::holds_alternative<raft::TimeoutNow>(message.body)) {
-    ghost.asked_to_lead = {message.to, message.term};
-  }
-  if (commit > ghost.log.size()) Observe(watched, group);
-  if (commit > ghost.log.size()) {
-    Fail("commit-safety", node, group,
-         "told of commit " + std::to_string(commit) + ", committed are " +
-             std::to_string(ghost.log.size()));
+    replica.entries.push_back(
+        {term, GhostOf(group).chains.at(Key(index, term)), IsMembership(value)});
   }
 }
 
@@ -462,6 +450,18 @@ raft::Index RaftChecker::committed(GroupId group) const {
 int64_t RaftChecker::log_start(GroupId group) const {
   const auto ghost = ghosts_.find(group);
   return ghost == ghosts_.end() ? 0 : ghost->second.fold->log_start_offset();
+}
+
+int64_t RaftChecker::end(GroupId group) const {
+  const auto ghost = ghosts_.find(group);
+  return ghost == ghosts_.end() ? 0 : ghost->second.end;
+}
+
+raft::Term RaftChecker::newest_term(GroupId group) const {
+  const auto ghost = ghosts_.find(group);
+  return ghost == ghosts_.end() || ghost->second.leaders.empty()
+             ? 0
+             : ghost->second.leaders.rbegin()->first;
 }
 
 bool RaftChecker::IsDamaged(NodeId node) const {

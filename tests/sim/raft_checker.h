@@ -3,8 +3,10 @@
 // group's committed log, which outlives every crash. Checked against the ghosts: election safety,
 // log matching (a rolling hash per entry), leader completeness, leaders that only append, commits
 // that a quorum has synced in the leader's own term, state machine safety (every replica's state at
-// an index equals a fold of the ghost's entries up to there), and that nothing which promises
-// durability leaves before the disk has it.
+// an index equals a fold of the ghost's entries up to there), that nothing which promises
+// durability leaves before the disk has it, that votes go to logs which are no older, that a
+// membership is in force only while its entry is there, and that a leader counts nothing as held by
+// a follower which that does not hold.
 #pragma once
 
 #include <cstdint>
@@ -47,6 +49,10 @@ class RaftChecker final : public SimNode::Observer {
   raft::Index committed(GroupId group) const;
   /// Where the group's log starts, by what is committed.
   int64_t log_start(GroupId group) const;
+  /// The offset after the last record that is committed.
+  int64_t end(GroupId group) const;
+  /// In which the group has had a leader.
+  raft::Term newest_term(GroupId group) const;
   uint64_t total_committed() const { return total_committed_; }
   /// The node's replica has lost entries and is not whole again.
   bool IsDamaged(NodeId node) const;
@@ -67,6 +73,7 @@ class RaftChecker final : public SimNode::Observer {
   struct EntryId {
     raft::Term term = 0;
     uint64_t chain = 0;  // of this entry and all before it
+    bool is_membership = false;
   };
   struct Ghost {
     std::map<raft::Term, NodeId> leaders;
@@ -76,8 +83,12 @@ class RaftChecker final : public SimNode::Observer {
     std::unordered_map<raft::Index, uint64_t> states;  // hash of the machine after the entry
     std::unique_ptr<server::StateMachine> fold;        // of the ghost's log
     raft::Index folded = 0;
+    int64_t end = 0;                                 // the offset after the last record
     std::map<raft::Term, raft::Index> committed_in;  // up to where each term's leader committed
     std::pair<NodeId, raft::Term> asked_to_lead;     // by a leader of that term
+    std::map<std::pair<raft::Term, NodeId>, raft::Position> campaigns;  // the candidate's last
+    /// How often a follower had lost rows when the leader of the term learned of it.
+    std::map<std::pair<raft::Term, NodeId>, uint64_t> told_of;
 
     /// What a leader of `term` must hold. Not what later terms committed: it may learn only after
     /// them that it was elected.
@@ -95,7 +106,10 @@ class RaftChecker final : public SimNode::Observer {
     bool base_known = true;
     std::vector<EntryId> entries;
     bool damaged = false;
-    raft::Membership last_seen;  // in force when a process here was last looked at
+    raft::Membership last_seen;      // in force when a process here was last looked at
+    int64_t last_term_since_us = 0;  // when the first entry of the newest term was written
+    uint64_t losses = 0;             // how often rows were lost here, or found damaged
+    bool erased = false;             // the group was, at some time
     // In the process.
     raft::RoleChange role;
     raft::Index commit = 0;
@@ -107,10 +121,13 @@ class RaftChecker final : public SimNode::Observer {
     uint64_t starts = 0;
     uint64_t damage_found = 0;
     uint64_t installed = 0;
+    uint64_t checkpoints = 0;  // of its own
+    bool refilling = false;
 
     void ForgetProcess() {
       role = {};
       commit = durable = applied = machine = 0;
+      refilling = false;
       membership = {};
     }
     raft::Index last() const { return base + entries.size(); }
@@ -124,6 +141,7 @@ class RaftChecker final : public SimNode::Observer {
     std::map<GroupId, Replica> replicas;
   };
 
+  static std::string Place(raft::Index index, raft::Term term);  // "index@term"
   static uint64_t Key(raft::Index index, raft::Term term) { return index << 24 ^ term; }
 
   Ghost& GhostOf(GroupId group);
@@ -134,14 +152,24 @@ class RaftChecker final : public SimNode::Observer {
   void OnEntriesGone(Watched& watched, std::string_view begin, std::string_view end);
   void OnTruncated(Watched& watched, GroupId group, raft::Index first);
   void OnMeta(Watched& watched, std::string_view key, std::string_view value);
+  void OnCheckpoint(const Watched& watched, GroupId group, std::string_view value);
+  void CheckVoteOfLedTerm(const Watched& watched, GroupId group, const Replica& replica,
+                          const raft::HardState& next);
   void OnGroupErased(Watched& watched, GroupId group);
   void Rescan(Watched& watched);
 
+  // ---- what is said ----
+  void CheckVoteForAnOlderLog(NodeId node, GroupId group, const raft::Message& message);
+
   // ---- processes ----
   void Observe(Watched& watched, GroupId group);
+  void CheckMembershipInForce(const Watched& watched, GroupId group, const Replica& replica,
+                              const raft::RaftStatus& status);
+  void CheckMatches(const Watched& watched, GroupId group, const raft::RaftStatus& status);
   void OnRole(Watched& watched, GroupId group, Replica& replica, const raft::RaftStatus& status);
   void CountKeptSuffix(const Replica& replica, const raft::RaftStatus& status);
-  void OnMembership(Watched& watched, Replica& replica, const raft::RaftStatus& status);
+  void OnMembership(Watched& watched, GroupId group, Replica& replica,
+                    const raft::RaftStatus& status);
   void OnCommit(Watched& watched, GroupId group, Replica& replica, const raft::RaftStatus& status);
   void ExtendGhost(GroupId group, raft::Index commit, raft::Term term, uint32_t holders);
   void FoldGhost(GroupId group, SimNode& holder);

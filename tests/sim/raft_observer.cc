@@ -50,10 +50,17 @@ void RaftChecker::Observe(Watched& watched, GroupId group) {
     if (counters.checkpoints_installed > replica.installed) CountKeptSuffix(replica, status);
     replica.installed = counters.checkpoints_installed;
   }
+  if (counters.checkpoints_written > replica.checkpoints && replica.refilling && status.refilling) {
+    Fail("checkpoint", watched.node->id(), group, "wrote a checkpoint while it was refilled");
+  }
+  replica.checkpoints = counters.checkpoints_written;
+  replica.refilling = status.refilling;
   if (status.role != replica.role.role || status.term != replica.role.term) {
     OnRole(watched, group, replica, status);
   }
-  if (status.membership != replica.membership) OnMembership(watched, replica, status);
+  if (status.membership != replica.membership) OnMembership(watched, group, replica, status);
+  CheckMembershipInForce(watched, group, replica, status);
+  if (status.role == raft::Role::kLeader) CheckMatches(watched, group, status);
   if (status.commit != replica.commit || status.durable != replica.durable) {
     replica.durable = status.durable;
     OnCommit(watched, group, replica, status);
@@ -71,7 +78,55 @@ void RaftChecker::CountKeptSuffix(const Replica& replica, const raft::RaftStatus
   }
 }
 
-void RaftChecker::OnMembership(Watched& watched, Replica& replica, const raft::RaftStatus& status) {
+/// Its disk may be behind its log, never the other way round where it says what is synced.
+void RaftChecker::CheckMembershipInForce(const Watched& watched, GroupId group,
+                                         const Replica& replica, const raft::RaftStatus& status) {
+  const raft::Index index = status.membership.index;
+  const EntryId* const there = index <= status.durable ? replica.At(index) : nullptr;
+  if (index > status.last.index || (there != nullptr && !there->is_membership)) {
+    Fail("membership-in-force", watched.node->id(), group,
+         "goes by the membership of entry " + std::to_string(index) +
+             ", which its log does not hold");
+  }
+}
+
+/// Of a disk that lost rows the leader knows nothing until it is told; then it must know.
+void RaftChecker::CheckMatches(const Watched& watched, GroupId group,
+                               const raft::RaftStatus& status) {
+  Ghost& ghost = GhostOf(group);
+  const Replica& leading = watched.replicas.at(group);
+  for (const raft::PeerStatus& peer : status.peers) {
+    const auto its = nodes_.find(peer.node);
+    if (its == nodes_.end()) continue;
+    const auto found = its->second.replicas.find(group);
+    if (found == its->second.replicas.end()) continue;
+    const Replica& replica = found->second;
+    const auto told = std::pair(status.term, peer.node);
+    if (peer.whole) {
+      ghost.told_of.erase(told);
+      if (replica.losses > 0 || replica.erased) continue;
+    } else if (ghost.told_of.try_emplace(told, replica.losses).first->second != replica.losses) {
+      continue;  // it lost more, since
+    }
+    const EntryId* const here = leading.At(peer.match);
+    const EntryId* const there = replica.At(peer.match);
+    const bool beyond = peer.match > replica.last();
+    if (!beyond && (here == nullptr || there == nullptr || here->chain == there->chain)) continue;
+    Fail("match", watched.node->id(), group,
+         "counts entry " + std::to_string(peer.match) + " as held by node " +
+             std::to_string(peer.node.value()) + ", which holds " +
+             (beyond ? "entries up to " + std::to_string(replica.last()) : "another one there"));
+  }
+}
+
+void RaftChecker::OnMembership(Watched& watched, GroupId group, Replica& replica,
+                               const raft::RaftStatus& status) {
+  const bool founded = replica.membership.membership.IsEmpty() && status.membership.index == 0;
+  if (founded && replica.erased && replica.last() == 0 && !status.refilling &&
+      !status.membership.membership.IsEmpty()) {
+    Fail("founded-anew", watched.node->id(), group,
+         "founds a group that it had and erased, with " + status.membership.membership.ToString());
+  }
   replica.membership = status.membership;
   replica.last_seen = status.membership.membership;
   if (status.role != raft::Role::kLeader || status.membership.index <= status.commit) return;

@@ -1,45 +1,42 @@
 #include "tests/sim/rule_checker.h"
 
-#include "raft/quorum.h"
+#include <algorithm>
+#include <utility>
+
+#include "tests/sim/majority.h"
 
 namespace jangada::sim {
 namespace {
 
+/// So many election timeouts at most until who lost its leader campaigns, and what that leader said
+/// may be on its way for so long.
+constexpr int64_t kElectionsAlone = 4;
+constexpr int64_t kLastWordsUs = 5'000'000;
+
 bool HearsQuorum(const raft::RaftStatus& status, NodeId self) {
-  const raft::Membership& membership = status.membership.membership;
-  if (membership.voters.empty()) return true;
-  return raft::QuorumValue(membership, [&](NodeId node) -> uint64_t {
-           if (node == self) return 1;
-           for (const raft::PeerStatus& peer : status.peers) {
-             if (peer.node == node) return peer.recently_active ? 1 : 0;
-           }
-           return 0;
-         }) == 1;
+  return IsMajority(status.membership.membership, [&](NodeId node) {
+    return node == self || std::any_of(status.peers.begin(), status.peers.end(),
+                                       [node](const raft::PeerStatus& peer) {
+                                         return peer.node == node && peer.recently_active;
+                                       });
+  });
 }
+
+std::string Name(NodeId node) { return "node " + std::to_string(node.value()); }
 
 }  // namespace
 
 void RuleChecker::Fail(const std::string& checker, const SimNode& node, GroupId group,
                        const std::string& what) {
-  judge_.Fail(checker, "node " + std::to_string(node.id().value()) + " group " +
-                           std::to_string(group.value()) + ": " + what);
+  judge_.Fail(checker, Name(node.id()) + " group " + std::to_string(group.value()) + ": " + what);
 }
 
 void RuleChecker::OnSend(SimNode& node, GroupId group, const raft::Message& message) {
-  if (const auto* reply = std::get_if<raft::VoteReply>(&message.body)) {
-    if (!reply->granted || !reply->pre_vote) return;
-    pre_votes_.insert({group, message.to, message.term});
-    // Since an earlier turn: what it said before it was elected may leave only now.
-    const auto led = leading_.find({node.id(), group});
-    server::Replica* const replica = node.FindReplica(group);
-    if (led == leading_.end() || replica == nullptr) return;
-    const raft::RaftStatus status = replica->status();
-    if (status.role == raft::Role::kLeader && status.term == led->second.term) {
-      Fail("stickiness", node, group,
-           "leads, and gave its vote to node " + std::to_string(message.to.value()));
-    }
+  if (std::holds_alternative<raft::VoteReply>(message.body)) {
+    OnVoteReply(node, group, message);
   } else if (const auto* request = std::get_if<raft::VoteRequest>(&message.body)) {
     if (request->pre_vote) return;
+    OnVote(node, group, message.term, node.id());
     if (request->transfer && !asked_to_lead_.contains({group, node.id()})) {
       Fail("pre-vote", node, group, "campaigns as if its leader had asked for that");
     } else if (!request->transfer && !pre_votes_.contains({group, node.id(), message.term})) {
@@ -50,23 +47,62 @@ void RuleChecker::OnSend(SimNode& node, GroupId group, const raft::Message& mess
   } else if (std::holds_alternative<raft::TimeoutNow>(message.body)) {
     asked_to_lead_.insert({group, message.to});
   } else if (std::holds_alternative<raft::Heartbeat>(message.body)) {
-    const auto found = leading_.find({node.id(), group});
-    if (found == leading_.end() || found->second.term != message.term) return;
-    const Leading& leading = found->second;
-    const int64_t now_us = node.clock().NowUs();
-    const int64_t slack_us = patience_.election_us;
-    if (leading.unsynced_since_us >= 0 &&
-        now_us - leading.unsynced_since_us > patience_.disk_stall_us + slack_us) {
-      Fail("hung-disk", node, group,
-           "leads on although its disk has synced nothing for " +
-               std::to_string(now_us - leading.unsynced_since_us) + " us");
+    OnHeartbeat(node, group, message);
+  }
+}
+
+void RuleChecker::OnVoteReply(SimNode& node, GroupId group, const raft::Message& message) {
+  const auto& reply = std::get<raft::VoteReply>(message.body);
+  if (!reply.granted) return;
+  if (!reply.pre_vote) {
+    server::Replica* const voter = node.IsUp() ? node.FindReplica(group) : nullptr;
+    if (voter != nullptr && voter->status().refilling) {
+      Fail("vote-while-damaged", node, group, "votes for " + Name(message.to));
     }
-    if (leading.unheard_since_us >= 0 && now_us - leading.unheard_since_us > slack_us) {
-      Fail("check-quorum", node, group,
-           "leads on although no quorum has answered for " +
-               std::to_string(now_us - leading.unheard_since_us) +
-               " us more than an election takes");
-    }
+    return OnVote(node, group, message.term, message.to);
+  }
+  pre_votes_.insert({group, message.to, message.term});
+  // Since an earlier turn: what it said before it was elected may leave only now.
+  const auto led = leading_.find({node.id(), group});
+  if (led == leading_.end() || !node.IsUp()) return;
+  server::Replica* const replica = node.FindReplica(group);
+  if (replica == nullptr) return;
+  const raft::RaftStatus status = replica->status();
+  if (status.role == raft::Role::kLeader && status.term == led->second.term) {
+    Fail("stickiness", node, group, "leads, and gave its vote to " + Name(message.to));
+  }
+}
+
+void RuleChecker::OnVote(const SimNode& node, GroupId group, raft::Term term, NodeId candidate) {
+  const auto [vote, is_first] = votes_[{group, term}].try_emplace(node.id(), candidate);
+  if (vote->second != candidate) {
+    Fail("one-vote", node, group,
+         "gave its vote in term " + std::to_string(term) + " to " + Name(candidate) +
+             ", and had given it to " + Name(vote->second));
+  }
+  if (is_first && joining_.contains({node.id(), group})) {
+    Fail("vote-while-joining", node, group,
+         "votes for " + Name(candidate) + " and was never told that it is whole");
+  }
+}
+
+void RuleChecker::OnHeartbeat(SimNode& node, GroupId group, const raft::Message& message) {
+  if (std::get<raft::Heartbeat>(message.body).whole != 0) joining_.erase({message.to, group});
+  const auto found = leading_.find({node.id(), group});
+  if (found == leading_.end() || found->second.term != message.term) return;
+  const Leading& leading = found->second;
+  const int64_t now_us = node.clock().NowUs();
+  const int64_t slack_us = patience_.election_us;
+  if (leading.unsynced_since_us >= 0 &&
+      now_us - leading.unsynced_since_us > patience_.disk_stall_us + slack_us) {
+    Fail("hung-disk", node, group,
+         "leads on although its disk has synced nothing for " +
+             std::to_string(now_us - leading.unsynced_since_us) + " us");
+  }
+  if (leading.unheard_since_us >= 0 && now_us - leading.unheard_since_us > slack_us) {
+    Fail("check-quorum", node, group,
+         "leads on although no quorum has answered for " +
+             std::to_string(now_us - leading.unheard_since_us) + " us more than an election takes");
   }
 }
 
@@ -80,25 +116,60 @@ void RuleChecker::AfterTurn(SimNode& node, const std::vector<GroupId>& groups) {
       states_.erase(key);
       continue;
     }
-    raft::Index& state = states_[key];
+    const raft::RaftStatus status = replica->status();
+    const auto [place, is_new] = states_.try_emplace(key);
+    raft::Index& state = place->second;
+    if (is_new && status.last.index == 0 && status.membership.membership.IsEmpty()) {
+      joining_.insert(key);
+    }
     if (replica->machine_applied() < state) {
       Fail("state-goes-back", node, group,
            "its state is that after entry " + std::to_string(replica->machine_applied()) +
                ", and was that after entry " + std::to_string(state));
     }
     state = replica->machine_applied();
-    const raft::RaftStatus status = replica->status();
     if (status.role == raft::Role::kLeader) {
       LookAtLeader(node, group, status);
     } else {
       leading_.erase(key);
     }
+    LookAtFollower(node, group, status);
   }
+}
+
+/// Where its leader leads no more it finds that out by itself: it follows nobody on and on.
+void RuleChecker::LookAtFollower(SimNode& node, GroupId group, const raft::RaftStatus& status) {
+  const std::pair key{node.id(), group};
+  const bool waits = status.role == raft::Role::kFollower && status.leader && !status.refilling &&
+                     status.membership.membership.IsVoter(node.id());
+  if (!waits) {
+    following_.erase(key);
+    return;
+  }
+  const int64_t now_us = node.clock().NowUs();
+  Following& following = following_[key];
+  // Who has not looked for a while has not had the time to find out.
+  const bool looked = now_us - following.looked_at_us < patience_.election_us;
+  following.looked_at_us = now_us;
+  const auto leader = leading_.find({*status.leader, group});
+  const bool led = leader != leading_.end() && leader->second.term == status.term;
+  if (led || !looked || following.term != status.term) following.led_at_us = now_us;
+  following.term = status.term;
+  const int64_t alone_us = now_us - following.led_at_us;
+  if (alone_us <= kElectionsAlone * patience_.election_us + kLastWordsUs) return;
+  Fail("follows-nobody", node, group,
+       "has followed " + Name(*status.leader) + " in term " + std::to_string(status.term) +
+           " for " + std::to_string(alone_us) + " us after that led no more");
 }
 
 void RuleChecker::LookAtLeader(SimNode& node, GroupId group, const raft::RaftStatus& status) {
   Leading& leading = leading_[{node.id(), group}];
-  if (leading.term != status.term) leading = {.term = status.term};
+  if (leading.term != status.term) {
+    leading = {.term = status.term, .membership = status.membership};
+    OnElected(node, group, status);
+  } else if (leading.membership != status.membership) {
+    OnChange(node, group, std::exchange(leading.membership, status.membership), status);
+  }
   const int64_t now_us = node.clock().NowUs();
   if (status.durable >= status.last.index || status.durable != leading.durable) {
     leading.unsynced_since_us = -1;
@@ -118,9 +189,40 @@ void RuleChecker::LookAtLeader(SimNode& node, GroupId group, const raft::RaftSta
   }
 }
 
+void RuleChecker::OnElected(const SimNode& node, GroupId group, const raft::RaftStatus& status) {
+  const auto found = votes_.find({group, status.term});
+  const auto votes = found == votes_.end() ? Votes() : found->second;
+  const bool elected = IsMajority(status.membership.membership, [&](NodeId voter) {
+    const auto vote = votes.find(voter);
+    return voter == node.id() || (vote != votes.end() && vote->second == node.id());
+  });
+  if (elected) return;
+  Fail("elected-by-a-majority", node, group,
+       "leads term " + std::to_string(status.term) + " with " + std::to_string(votes.size()) +
+           " votes, which are no majority of " + status.membership.membership.ToString());
+}
+
+void RuleChecker::OnChange(const SimNode& node, GroupId group, const raft::MembershipAt& before,
+                           const raft::RaftStatus& status) {
+  const raft::Membership& from = before.membership;
+  const raft::Membership& to = status.membership.membership;
+  if (status.commit < before.index) {
+    Fail("one-change-at-a-time", node, group,
+         "changed " + from.ToString() + " at " + std::to_string(before.index) +
+             " while only entries up to " + std::to_string(status.commit) + " are committed");
+  }
+  const bool same_voters = to.voters == from.voters;
+  const bool enters = !from.IsJoint() && to.outgoing == from.voters;
+  if (from.IsJoint() ? same_voters && !to.IsJoint() : enters || (same_voters && !to.IsJoint())) {
+    return;
+  }
+  Fail("joint-steps", node, group, "went from " + from.ToString() + " to " + to.ToString());
+}
+
 void RuleChecker::OnEnding(SimNode& node) {
   const auto is_its = [&](const auto& entry) { return entry.first.first == node.id(); };
   std::erase_if(leading_, is_its);
+  std::erase_if(following_, is_its);
   std::erase_if(states_, is_its);
 }
 

@@ -1,8 +1,10 @@
 // RuleChecker: rules of Raft whose breach loses nothing, so that no invariant and no client shows
 // it: who asks for votes has won a pre-vote first (thesis 9.6); a leader gives its vote to nobody
 // (4.2.3), leads no longer than it hears a quorum (6.2) and its disk keeps up, and leads no group
-// that has removed it (4.2.2). And no replica's state goes back. Looks at what replicas send and
-// say of themselves. One thread.
+// that has removed it (4.2.2); nobody votes for two in a term, whatever its disk forgot, nor while
+// it is not whole (decisions 33 and 37), and each leader was elected by a majority of every voting
+// half; changes of a membership come one at a time, in joint steps (4.3). And no replica's state
+// goes back. Looks at what replicas send and say of themselves. One thread.
 #pragma once
 
 #include <cstdint>
@@ -39,18 +41,38 @@ class RuleChecker {
     raft::Index durable = 0;
     int64_t unsynced_since_us = -1;  // with nothing more synced since
     int64_t unheard_since_us = -1;
+    raft::MembershipAt membership;  // in force
   };
+  /// Of a voter that follows. By its own clock.
+  struct Following {
+    raft::Term term = 0;
+    int64_t led_at_us = 0;  // when its leader was last seen to lead
+    int64_t looked_at_us = 0;
+  };
+  /// Who gave its vote to whom; a candidate to itself.
+  using Votes = std::map<NodeId, NodeId>;
 
   void Fail(const std::string& checker, const SimNode& node, GroupId group,
             const std::string& what);
+  void OnVote(const SimNode& node, GroupId group, raft::Term term, NodeId candidate);
+  void OnVoteReply(SimNode& node, GroupId group, const raft::Message& message);
+  void OnHeartbeat(SimNode& node, GroupId group, const raft::Message& message);
   void LookAtLeader(SimNode& node, GroupId group, const raft::RaftStatus& status);
+  void LookAtFollower(SimNode& node, GroupId group, const raft::RaftStatus& status);
+  void OnElected(const SimNode& node, GroupId group, const raft::RaftStatus& status);
+  void OnChange(const SimNode& node, GroupId group, const raft::MembershipAt& before,
+                const raft::RaftStatus& status);
 
   Judge& judge_;
   const Patience patience_;
   std::map<std::pair<NodeId, GroupId>, Leading> leading_;
+  std::map<std::pair<NodeId, GroupId>, Following> following_;
   std::map<std::pair<NodeId, GroupId>, raft::Index> states_;     // up to where each has applied
   std::set<std::tuple<GroupId, NodeId, raft::Term>> pre_votes_;  // given to this node
   std::set<std::pair<GroupId, NodeId>> asked_to_lead_;           // at any time
+  std::map<std::pair<GroupId, raft::Term>, Votes> votes_;
+  /// Came to a group that it did not found, and was not told yet that it is whole.
+  std::set<std::pair<NodeId, GroupId>> joining_;
 };
 
 }  // namespace jangada::sim

@@ -4,12 +4,14 @@
 
 #include <algorithm>
 #include <functional>
+#include <limits>
 #include <utility>
 
 #include "tests/history/checker.h"
 #include "tests/sim/choice.h"
 #include "tests/sim/clients.h"
 #include "tests/sim/cluster.h"
+#include "tests/sim/end_prober.h"
 #include "tests/sim/metadata_client.h"
 #include "tests/sim/nemesis.h"
 #include "tests/sim/recorder.h"
@@ -23,6 +25,10 @@ constexpr int64_t kSetupUs = 60 * kSecond;
 constexpr int64_t kConvergeUs = 60 * kSecond;
 constexpr int64_t kReadUs = 120 * kSecond;
 constexpr int64_t kRetryUs = 200'000;
+constexpr uint64_t kAllEvents = std::numeric_limits<uint64_t>::max();
+/// Of clients and faults together: a world that is as busy as that has seen enough, and what it
+/// costs to compare states grows with them.
+constexpr uint64_t kSafetyEvents = 300'000;
 
 class SimRun final : public Judge {
  public:
@@ -69,7 +75,8 @@ class SimRun final : public Judge {
   bool Liveness();
   bool End();
 
-  bool RunFor(int64_t us);
+  /// Or until so many events were.
+  bool RunFor(int64_t us, uint64_t events = kAllEvents);
   /// False: it did not come to be in time, or the run has failed.
   bool RunUntil(int64_t limit_us, const std::function<bool()>& condition);
   bool Converge(const char* when);
@@ -93,11 +100,13 @@ class SimRun final : public Judge {
   std::vector<std::unique_ptr<ProducerLane>> lanes_;
   std::vector<std::unique_ptr<Consumer>> consumers_;
   std::vector<std::unique_ptr<MetadataClient>> metadata_clients_;
+  std::optional<EndProber> prober_;
 };
 
-bool SimRun::RunFor(int64_t us) {
+bool SimRun::RunFor(int64_t us, uint64_t events) {
   const int64_t end_us = world_.now_us() + us;
-  while (world_.Step(end_us)) {
+  const uint64_t last = world_.events() + std::min(events, kAllEvents - world_.events());
+  while (world_.events() < last && world_.Step(end_us)) {
   }
   return !world_.stopped();
 }
@@ -177,8 +186,10 @@ bool SimRun::Safety() {
     metadata_clients_.push_back(std::make_unique<MetadataClient>(clients_, metadata_, ++number));
     metadata_clients_.back()->Start();
   }
+  prober_.emplace(clients_, cluster_, partitions);
+  prober_->Start();
   nemesis_.Start(options_.without);
-  return RunFor(swarm_.safety_us);
+  return RunFor(swarm_.safety_us, kSafetyEvents);
 }
 
 /// Nodes that may stay dead although everybody else must go on: each group keeps a majority.
@@ -219,6 +230,7 @@ bool SimRun::Converge(const char* when) {
   std::string why;
   const bool converged = RunUntil(kConvergeUs, [&] {
     why = nemesis_.Unfinished();
+    if (why.empty()) why = nemesis_.WhoIsDown();
     if (why.empty()) why = cluster_.WhyNotConverged();
     return why.empty();
   });
@@ -254,6 +266,7 @@ bool SimRun::Liveness() {
   for (const auto& lane : lanes_) lane->Finish();
   for (const auto& consumer : consumers_) consumer->Finish();
   for (const auto& client : metadata_clients_) client->Finish();
+  prober_->Finish();
   const bool idle = RunUntil(swarm_.patience_us + kConvergeUs, [this] {
     return std::all_of(lanes_.begin(), lanes_.end(),
                        [](const auto& lane) { return lane->IsIdle(); });

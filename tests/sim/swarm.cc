@@ -1,6 +1,7 @@
 #include "tests/sim/swarm.h"
 
 #include <algorithm>
+#include <set>
 #include <utility>
 
 namespace jangada::sim {
@@ -32,7 +33,7 @@ void ChooseWindows(Random& random, Swarm* swarm) {
   base.replica.raft.max_inflight_entries = static_cast<size_t>(LogUniform(random, 1, 256));
   base.replica.raft.max_append_bytes = static_cast<size_t>(LogUniform(random, 64, 64 << 10));
   base.replica.trim_interval_us = LogUniform(random, 50 * kMs, 5 * kSecond);
-  base.replica.proposal_timeout_us = LogUniform(random, 2 * kSecond, 30 * kSecond);
+  base.replica.proposal_timeout_us = LogUniform(random, 300 * kMs, 30 * kSecond);
   base.retention_check_us = kSecond;
   base.producer_expiry_check_us = 2 * kSecond;
   base.max_producers = static_cast<size_t>(random.Chance(1, 3) ? 8 : 10'000);
@@ -94,10 +95,44 @@ std::pair<int64_t, int64_t> LengthOf(FaultKind kind) {
   }
 }
 
+/// The faults that make up a theme.
+std::set<FaultKind> FaultsOf(Theme theme) {
+  using Kind = FaultKind;
+  switch (theme) {
+    case Theme::kFallingBehind:
+      return {Kind::kIsolate, Kind::kOneWay, Kind::kPause, Kind::kSlowDisk, Kind::kTransfer};
+    case Theme::kElections:
+      return {Kind::kIsolate,  Kind::kSplit,    Kind::kOneWay,  Kind::kPause,
+              Kind::kSlowLink, Kind::kSlowDisk, Kind::kTransfer};
+    case Theme::kChanges: return {Kind::kMove, Kind::kAmbush, Kind::kTransfer, Kind::kIsolate};
+    case Theme::kForgetting:
+      return {Kind::kPowerAll, Kind::kPower, Kind::kLoseTail, Kind::kRotMeta, Kind::kIsolate};
+    default: return {};
+  }
+}
+
+/// From a stream of its own: what else is drawn stays as it is.
+void ChooseTheme(Random random, Swarm* swarm) {
+  const auto themes = static_cast<uint64_t>(Theme::kCount);
+  swarm->theme = static_cast<Theme>(random.Below(themes));
+  if (swarm->theme == Theme::kElections) {
+    swarm->weather.late = std::max<uint32_t>(swarm->weather.late, 300);
+  }
+  if (swarm->theme != Theme::kFallingBehind) return;
+  swarm->config.storage.checkpoint_bytes = LogUniform(random, 300, 3'000);
+  swarm->base.replica.trim_interval_us = 50 * kMs;
+  for (TopicPlan& topic : swarm->topics) {
+    if (random.Chance(2, 3)) topic.configs["retention.bytes"] = "500";
+  }
+}
+
 void ChooseFaults(Random& random, Swarm* swarm) {
+  const std::set<FaultKind> often = FaultsOf(swarm->theme);
   for (size_t kind = 0; kind < kFaultKinds; ++kind) {
-    const bool on = random.Chance(1, 2);
-    const int64_t every_us = LogUniform(random, 2 * kSecond, 30 * kSecond);
+    const bool is_often = often.contains(static_cast<FaultKind>(kind));
+    const bool on = random.Chance(1, 2) || is_often;
+    const int64_t every_us = is_often ? LogUniform(random, kSecond / 2, 3 * kSecond)
+                                      : LogUniform(random, 2 * kSecond, 30 * kSecond);
     Random own(random.Next());
     if (!on) continue;
     const auto [shortest, longest] = LengthOf(static_cast<FaultKind>(kind));
@@ -130,7 +165,7 @@ void ChooseClients(Random& random, Swarm* swarm) {
   swarm->patience_us = LogUniform(random, 2 * kSecond, 60 * kSecond);
   for (TopicPlan& topic : swarm->topics) {
     // Twice a producer's patience: what it sends again is then still remembered.
-    if (random.Chance(1, 3)) {
+    if (random.Chance(2, 3)) {
       topic.configs["producer.id.expiration.ms"] = std::to_string(2 * swarm->patience_us / kMs);
     }
   }
@@ -157,6 +192,7 @@ Swarm MakeSwarm(uint64_t seed, bool faults) {
     swarm.drift_ppm.push_back(static_cast<int64_t>(random.Below(static_cast<uint64_t>(2 * most))) -
                               most);
   }
+  if (faults) ChooseTheme(Random(seed * 0x9e3779b97f4a7c15 + 0x7468656d65), &swarm);
   if (faults) ChooseFaults(random, &swarm);
   // Of a stream of its own: what is drawn above stays as it was before there were such clients.
   Random later(seed * 0x9e3779b97f4a7c15 + 0x6d657461);
@@ -172,7 +208,8 @@ std::string Swarm::Describe() const {
                     std::to_string(shards) + " shards, heartbeat " +
                     std::to_string(config.raft.heartbeat_ms) + " ms, checkpoint every " +
                     std::to_string(config.storage.checkpoint_bytes) + " B, cache " +
-                    std::to_string(config.storage.cache_bytes) + " B\n";
+                    std::to_string(config.storage.cache_bytes) +
+                    " B, theme: " + kThemeNames[static_cast<size_t>(theme)] + "\n";
   for (const TopicPlan& topic : topics) {
     out += "  " + topic.name + ": " + std::to_string(topic.partitions) + " partitions, " +
            std::to_string(topic.replicas) + " replicas";

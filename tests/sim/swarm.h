@@ -52,6 +52,18 @@ enum class FaultKind : uint8_t {
   kAmbush,
   kCount,
 };
+/// What a world is made to meet often: rare events need two or three others close together.
+enum class Theme : uint8_t {
+  kNone,
+  kFallingBehind,  // short logs and checkpoints, and followers that need them
+  kElections,      // leaders that are replaced and do not know it, and old messages
+  kChanges,        // of who votes, while leaders are struck
+  kForgetting,     // disks that lose votes and entries
+  kCount,
+};
+inline constexpr std::array<const char*, static_cast<size_t>(Theme::kCount)> kThemeNames = {
+    "none", "falling behind", "elections", "changes", "forgetting"};
+
 inline constexpr size_t kFaultKinds = static_cast<size_t>(FaultKind::kCount);
 inline constexpr std::array<const char*, kFaultKinds> kFaultNames = {
     "kill",          "power",       "power-all", "pause",        "stop",          "isolate",
@@ -83,6 +95,7 @@ struct Swarm {
   int nodes = 3;
   int shards = 2;
   server::Config config;  // of every node, but for its id
+  Theme theme = Theme::kNone;
   server::PartitionOptions base;
   std::vector<TopicPlan> topics;
   LinkWeather weather;

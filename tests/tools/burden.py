@@ -1,10 +1,11 @@
 """What clients that behave badly cost three nodes and everybody else: one that stops reading, producers that stop with
 64 MiB unacknowledged and such that go on, 1,000 idle connections, 100 slow consumers. For each the most memory that a node took, and the latency
-of a client that sends 200 records a second meanwhile. The clients that are the burden yield the processor to the nodes
-and to that client, as if they had a machine of their own."""
+of a client that sends 200 records a second meanwhile. The clients that are the burden get what processor time the nodes and
+that client leave (SCHED_IDLE), as if they had a machine of their own."""
 
 import argparse
 import contextlib
+import itertools
 import json
 import pathlib
 import signal
@@ -21,7 +22,6 @@ SETTLE_SECONDS = 2
 BURDENS = ["nothing", "a_consumer_that_stops_reading", "a_thousand_idle_connections", "a_hundred_slow_consumers",
            "a_producer_that_reads_no_acknowledgements", "producers_with_64_mib_unacknowledged"]
 READ_BYTES = 64 << 10  # that a slow consumer takes each second
-NICE = 10
 
 
 class Memory:
@@ -54,7 +54,7 @@ class Burdens:
         self.cluster = cluster
 
     def start(self, *words):
-        return subprocess.Popen(["nice", "-n", str(NICE), harness.BIN / "jangada", "-b", self.cluster.addresses(), *words],
+        return subprocess.Popen(["chrt", "--idle", "0", harness.BIN / "jangada", "-b", self.cluster.addresses(), *words],
                                 stdout=subprocess.PIPE)
 
     @contextlib.contextmanager
@@ -112,9 +112,11 @@ class Burdens:
         over = threading.Event()
 
         def read():
-            while not over.wait(1):
-                for consumer in consumers:
-                    consumer.stdout.read1(READ_BYTES)
+            """Each once a second, one after the other: so many programs do nothing at the same moment."""
+            for consumer in itertools.cycle(consumers):
+                if over.wait(1 / len(consumers)):
+                    return
+                consumer.stdout.read1(READ_BYTES)
 
         reader = threading.Thread(target=read)
         reader.start()
