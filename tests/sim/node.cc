@@ -230,7 +230,8 @@ void SimNode::Stop() {
 
 void SimNode::HangDisk(int64_t for_us) {
   reached_.Count(Rare::kDiskHung);
-  writer_->HoldUntil(world_.now_us() + for_us);
+  hung_until_us_ = std::max(hung_until_us_, world_.now_us() + for_us);
+  writer_->HoldUntil(hung_until_us_);
 }
 
 }  // namespace jangada::sim

@@ -83,6 +83,7 @@ class SimNode {
   void SetDiskPace(const DiskPace& pace) { pace_ = pace; }
   /// The writer does nothing for so long.
   void HangDisk(int64_t for_us);
+  bool IsDiskHung() const { return world_.now_us() < hung_until_us_; }
   /// The shards are slow: each turn comes up to so much later.
   void SetLag(int64_t max_us) { lag_us_ = max_us; }
 
@@ -107,6 +108,7 @@ class SimNode {
   SimDisk disk_;
   DiskPace pace_;
   int64_t lag_us_ = 0;
+  int64_t hung_until_us_ = 0;
 
   std::vector<std::unique_ptr<SimExecutor>> shards_;
   std::unique_ptr<SimExecutor> writer_;

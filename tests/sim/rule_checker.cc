@@ -153,7 +153,9 @@ void RuleChecker::LookAtFollower(SimNode& node, GroupId group, const raft::RaftS
   following.looked_at_us = now_us;
   const auto leader = leading_.find({*status.leader, group});
   const bool led = leader != leading_.end() && leader->second.term == status.term;
-  if (led || !looked || following.term != status.term) following.led_at_us = now_us;
+  // Nor does anybody campaign whose vote could not become durable.
+  const bool stalled = node.IsDiskHung() || status.durable < status.last.index;
+  if (led || !looked || stalled || following.term != status.term) following.led_at_us = now_us;
   following.term = status.term;
   const int64_t alone_us = now_us - following.led_at_us;
   if (alone_us <= kElectionsAlone * patience_.election_us + kLastWordsUs) return;
