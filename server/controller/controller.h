@@ -115,7 +115,7 @@ class Controller final : public MachineListener, public ReconcilerFront {
   bool registered() const;
   /// The image holds all that was decided before this node started. Before that, what it lacks may
   /// be there all the same. Any thread.
-  bool is_current() const;
+  bool is_current() const override;
   /// Who leads group 0, as far as its replica here knows.
   std::optional<NodeId> leader() const;
 

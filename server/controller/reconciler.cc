@@ -61,6 +61,7 @@ struct Reconciler::Impl : std::enable_shared_from_this<Reconciler::Impl> {
   bool acted = false;           // on some image: from then on only what changed is looked at
   std::set<GroupId> on_disk;    // data here, not running: no image has told its topic yet
   std::set<GroupId> running;    // commanded to start
+  std::set<GroupId> to_found;   // here, once the image is current
   std::set<GroupId> led;        // led here
   std::set<GroupId> unsettled;  // led here, perhaps not with the desired members
   std::set<GroupId> to_return;  // led here, preferred leader elsewhere
@@ -78,6 +79,7 @@ struct Reconciler::Impl : std::enable_shared_from_this<Reconciler::Impl> {
   void OnImage(ClusterImagePtr next);
   void ReconcileTopic(const TopicPtr& before, const TopicPtr& topic);
   void ReconcilePartition(const PartitionInfo& partition, const TopicPtr& topic);
+  void FoundGroups();
   void DropGroup(GroupId group);
   void SortLed(GroupId group);
 
@@ -119,6 +121,7 @@ void Reconciler::Impl::ArmTimer() {
 
 void Reconciler::Impl::Round() {
   ++rounds;
+  FoundGroups();
   LookAtUnsettled();
   ReturnLeaderships();
   if (rounds % kRetiredEveryRounds == 0) LookAtRetired();
@@ -174,6 +177,11 @@ void Reconciler::Impl::ReconcilePartition(const PartitionInfo& partition, const 
     // here that voted and was erased: it comes back as a learner.
     const bool bootstrap = !exists && partition.revision == kFirstRevision &&
                            Contains(partition.founders, options.self);
+    if (bootstrap && !context.settle.is_current()) {
+      to_found.insert(group);
+      return;
+    }
+    to_found.erase(group);
     running.insert(group);
     context.host.StartPartition(partition, topic, bootstrap);
   }
@@ -185,7 +193,18 @@ void Reconciler::Impl::ReconcilePartition(const PartitionInfo& partition, const 
   if (led.contains(group)) SortLed(group);
 }
 
+/// Those that an image from before this node's start named, and a current one still does.
+void Reconciler::Impl::FoundGroups() {
+  if (to_found.empty() || !context.settle.is_current()) return;
+  for (const GroupId group : std::exchange(to_found, {})) {
+    const PartitionInfo* const partition = image->FindGroup(group);
+    if (partition == nullptr) continue;
+    ReconcilePartition(*partition, image->FindTopic(image->groups.at(group).first));
+  }
+}
+
 void Reconciler::Impl::DropGroup(GroupId group) {
+  to_found.erase(group);
   led.erase(group);
   unsettled.erase(group);
   to_return.erase(group);

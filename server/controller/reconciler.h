@@ -56,6 +56,9 @@ class ReconcilerFront {
   /// history: what this node did then must not be done again (a group that it erased must not be
   /// bootstrapped).
   virtual uint64_t replay_until() const = 0;
+  /// The image lacks nothing of what was decided before this node started. Until then the log on
+  /// this disk may lack what this node has already acted on: that a group was erased here, say.
+  virtual bool is_current() const = 0;
   /// Tells the controller's leader that the group's committed membership is the desired one.
   virtual void ReportSettled(GroupId group, uint64_t revision, Callback<Status> done) = 0;
 };

@@ -89,12 +89,14 @@ class FakeSettle final : public ReconcilerFront {
   explicit FakeSettle(int self) : self_(self) {}
   Uuid disk_id() const override { return DiskOf(self_); }
   uint64_t replay_until() const override { return replayed; }
+  bool is_current() const override { return current; }
   void ReportSettled(GroupId group, uint64_t revision, Callback<Status> done) override {
     reports.emplace_back(group, revision);
     done(Status());
   }
   std::vector<std::pair<GroupId, uint64_t>> reports;
   uint64_t replayed = 0;
+  bool current = true;
 
  private:
   int self_;
@@ -192,6 +194,20 @@ TEST_F(ReconcilerTest, ReplayedHistoryIsNotActedUpon) {
   image_ = after;
   Show();
   EXPECT_EQ(host_.TakeLog(), Log{});
+}
+
+TEST_F(ReconcilerTest, GroupIsFoundedOnlyByWhoseImageLacksNothingThatWasDecidedBefore) {
+  // This node erased group 1 before it lost its power, and with it the end of its log of the
+  // controller, which said that the partition had moved away.
+  Make();
+  settle_.current = false;
+  Fold(MakeTopic("t", {Nodes({1}), Nodes({1})}));
+  RunForSeconds(2);
+  EXPECT_EQ(host_.TakeLog(), Log{});
+  Fold(record::ChangeReplicas{{{GroupId(1), 1, Nodes({3})}}});
+  settle_.current = true;
+  RunForSeconds(2);
+  EXPECT_EQ(host_.TakeLog(), Log{"bootstrap t/1"}) << "and only what is still to be founded";
 }
 
 TEST_F(ReconcilerTest, ImagesOfTheTimeOfAnotherDiskAreNotActedUpon) {
