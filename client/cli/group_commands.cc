@@ -27,12 +27,15 @@ std::string NumberOrNothing(int64_t number) { return number < 0 ? "" : std::to_s
 
 Status ListGroups(const Context& context) {
   TRY_ASSIGN(const GroupListView view, context.client.ListGroups(context.timeout_ms));
-  if (context.output.json) return context.output.Print(json::Groups(view));
-  Table table({"GROUP", "STATE", "DOOR", "COORDINATOR"});
-  for (const GroupEntry& group : view.groups) {
-    table.Add({group.group, NameOf(group.state), NameOf(group.door), group.coordinator});
+  if (context.output.json) {
+    TRY(context.output.Print(json::Groups(view)));
+  } else {
+    Table table({"GROUP", "STATE", "DOOR", "COORDINATOR"});
+    for (const GroupEntry& group : view.groups) {
+      table.Add({group.group, NameOf(group.state), NameOf(group.door), group.coordinator});
+    }
+    TRY(context.output.Print(table.ToString(context.output.color)));
   }
-  TRY(context.output.Print(table.ToString(context.output.color)));
   if (view.unanswered.empty()) return {};
   return Error{
       ErrorCode::kUnavailable,

@@ -34,6 +34,8 @@ class ForwardedMember final
     {
       const std::lock_guard lock(mutex_);
       if (broken_) return;
+      // The ack of one that waits to be written answers this one too.
+      if (request.has_heartbeat() && !requests_.empty() && requests_.back().has_heartbeat()) return;
       requests_.push_back(std::move(request));
     }
     WriteOn();

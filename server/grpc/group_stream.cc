@@ -21,6 +21,8 @@ namespace {
 constexpr int64_t kUnboundedUs = int64_t{10} * 365 * 24 * 3600 * 1'000'000;
 /// Commits that are read and not answered. Beyond, the stream is not read.
 constexpr size_t kMaxCommitsInFlight = 64;
+/// Messages that the client has not taken yet. Beyond, the stream is not read either.
+constexpr size_t kMaxUnheard = 64;
 
 class GroupStreamCall final
     : public grpc::ServerBidiReactor<v1::GroupMemberRequest, v1::GroupMemberResponse>,
@@ -56,6 +58,7 @@ class GroupStreamCall final
   MemberVoice Voice();
   void Say(v1::GroupMemberResponse response);
   void GiveUp(const Status& status);
+  void Taken();
   void ReadOn();
   void WriteOn();
   void FinishIfOver();
@@ -77,7 +80,7 @@ class GroupStreamCall final
   std::shared_ptr<MemberEnd> end_;
   std::deque<v1::GroupMemberResponse> said_;  // the front is being written if writing_
   size_t commits_ = 0;                        // read, ack not written
-  bool reading_ = true;
+  bool reading_ = true;                       // a read is under way, or its request is being taken
   bool writing_ = false;
   std::optional<Status> ending_;  // once all is written that was said
   bool gone_ = false;             // nobody hears us any more
@@ -88,13 +91,12 @@ void GroupStreamCall::OnReadDone(bool ok) {
   const std::shared_ptr<MemberEnd> to = end();
   if (!ok) return GiveUp({});  // it says no more, or its connection broke: who knows
   if (to == nullptr) return FindEnd();
-  {
+  if (read_.has_commit()) {
     const std::lock_guard lock(mutex_);
-    reading_ = false;
-    if (read_.has_commit()) ++commits_;
+    ++commits_;
   }
   to->Take(std::move(read_));
-  ReadOn();
+  Taken();
 }
 
 /// The first message says where to go. Until that is found nothing more is read.
@@ -134,9 +136,17 @@ void GroupStreamCall::OnFound(const Result<NodeId>& node) {
     const std::lock_guard lock(mutex_);
     if (gone_ || ending_) return;
     end_ = found;
-    reading_ = false;
   }
   found->Take(std::move(read_));
+  Taken();
+}
+
+/// Only now may another thread begin the next read: it goes to the same place, and comes after.
+void GroupStreamCall::Taken() {
+  {
+    const std::lock_guard lock(mutex_);
+    reading_ = false;
+  }
   ReadOn();
 }
 
@@ -174,11 +184,11 @@ void GroupStreamCall::GiveUp(const Status& status) {
 }
 
 void GroupStreamCall::ReadOn() {
-  {
-    const std::lock_guard lock(mutex_);
-    if (reading_ || gone_ || ending_ || finished_ || commits_ >= kMaxCommitsInFlight) return;
-    reading_ = true;
-  }
+  // Begun under the lock: never after the call was finished.
+  const std::lock_guard lock(mutex_);
+  const bool room = commits_ < kMaxCommitsInFlight && said_.size() < kMaxUnheard;
+  if (reading_ || gone_ || ending_ || finished_ || !room) return;
+  reading_ = true;
   StartRead(&read_);
 }
 

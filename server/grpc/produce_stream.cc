@@ -191,13 +191,12 @@ void ProduceStreamCall::Taken() {
 
 /// Reads the next request, if there is room for it and somebody to answer to.
 void ProduceStreamCall::ReadOn() {
-  {
-    const std::lock_guard lock(mutex_);
-    const bool room =
-        bytes_ < door_.options.max_stream_bytes_in_flight && requests_ < kMaxStreamRequestsInFlight;
-    if (reading_ || half_closed_ || stopped_ || gone_ || finished_ || !room) return;
-    reading_ = true;
-  }
+  // Begun under the lock: never after the call was finished.
+  const std::lock_guard lock(mutex_);
+  const bool room =
+      bytes_ < door_.options.max_stream_bytes_in_flight && requests_ < kMaxStreamRequestsInFlight;
+  if (reading_ || half_closed_ || stopped_ || gone_ || finished_ || !room) return;
+  reading_ = true;
   StartRead(&read_);
 }
 

@@ -78,6 +78,8 @@ class ThreeNodesTest(CliTest):
             self.assertRegex(table, rf"\n{short} +0 +[123,]+ +short +.*node 3")
             self.assertRegex(table, r"\n3 +DEAD")
             self.refused(4, "node 3", "wait", "--ready", "--timeout", "1")
+            self.refused(4, "groups may be missing: 3", "group", "list")
+            self.assertEqual(self.json("group list", code=4)[0]["unanswered"], [3])
         finally:
             self.cluster.script("restart", "3")
         self.table("wait", "--caught-up")

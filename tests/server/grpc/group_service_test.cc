@@ -4,6 +4,11 @@
 
 #include <gmock/gmock.h>
 
+#include <atomic>
+#include <chrono>
+#include <thread>
+#include <utility>
+
 #include "server/groups/consumer_protocol.h"
 #include "server/grpc/group_stream.h"
 #include "tests/server/grpc/door_fixture.h"
@@ -42,6 +47,8 @@ class GroupServiceTest : public DoorTest {
       if (no_forward) context->AddMetadata("jangada-no-forward", "1");
       rpc = node.groups->Join(context.get());
     }
+    explicit Stream(v1::ConsumerGroup::Stub& stub)
+        : context(Context()), rpc(stub.Join(context.get())) {}
     void Subscribe() {
       v1::GroupMemberRequest request;
       request.mutable_subscribe()->set_group("g");
@@ -52,6 +59,15 @@ class GroupServiceTest : public DoorTest {
       v1::GroupMemberRequest request;
       request.mutable_leave();
       rpc->Write(request);
+    }
+    /// Each with so many bytes that this server knows nothing of. Until the stream is gone, at
+    /// most.
+    void WriteHeartbeats(int count, size_t bytes, std::atomic<int>* written) {
+      v1::GroupMemberRequest heartbeat;
+      heartbeat.mutable_heartbeat();
+      auto* unknown = heartbeat.GetReflection()->MutableUnknownFields(&heartbeat);
+      if (bytes > 0) unknown->AddLengthDelimited(1000, std::string(bytes, 'x'));
+      while (*written < count && rpc->Write(heartbeat)) ++*written;
     }
     v1::GroupMemberResponse Next() {
       v1::GroupMemberResponse response;
@@ -124,6 +140,48 @@ TEST_F(GroupServiceTest, AStreamThatBreaksLeavesNothing) {
   half_closed.rpc->WritesDone();
   EXPECT_TRUE(half_closed.rpc->Finish().ok());
   EXPECT_THAT(two_.broker.fake_groups().leave.asked, IsEmpty());
+}
+
+TEST_F(GroupServiceTest, WhoReadsNothingIsSoonReadNoMore) {
+  constexpr int kMany = 100'000;
+  // A window that grows by itself would take megabytes of acks for the client.
+  grpc::ChannelArguments arguments;
+  arguments.SetInt(GRPC_ARG_HTTP2_BDP_PROBE, 0);
+  const auto stub = v1::ConsumerGroup::NewStub(
+      grpc::CreateCustomChannel("127.0.0.1:" + std::to_string(two_.server->port()),
+                                grpc::InsecureChannelCredentials(), arguments));
+  Stream stream(*stub);
+  stream.Subscribe();
+  std::atomic<int> written = 0;
+  std::thread writer([&] { stream.WriteHeartbeats(kMany, 1 << 10, &written); });
+  int before = -1;
+  EXPECT_TRUE(Eventually([&] {
+    std::this_thread::sleep_for(std::chrono::milliseconds(300));
+    return std::exchange(before, written.load()) == before;
+  }));
+  EXPECT_LT(written, kMany);
+  stream.context->TryCancel();
+  writer.join();
+}
+
+TEST_F(GroupServiceTest, HeartbeatsThatWaitForTheirWayToTheCoordinatorAreOne) {
+  constexpr int kMany = 20'000;
+  Stream stream(one_);
+  stream.Subscribe();
+  std::atomic<int> written = 0;
+  std::thread writer([&] {
+    stream.WriteHeartbeats(kMany, 0, &written);
+    stream.Leave();
+  });
+  v1::GroupMemberResponse response;
+  int acks = 0;
+  while (stream.rpc->Read(&response)) acks += response.has_heartbeat_ack();
+  writer.join();
+  const grpc::Status status = stream.rpc->Finish();
+  EXPECT_TRUE(status.ok()) << status.error_message();
+  EXPECT_EQ(written, kMany);
+  EXPECT_GT(acks, 0);
+  EXPECT_LT(acks, kMany);
 }
 
 TEST_F(GroupServiceTest, TheErrorOfAMemberElsewhereComesWithItsSentence) {
