@@ -11,6 +11,7 @@
 #include <string>
 #include <vector>
 
+#include "storage/record_batch.h"
 #include "tests/sim/door.h"
 #include "tests/sim/raft_checker.h"
 #include "tests/sim/reached.h"
@@ -31,6 +32,9 @@ struct ClientContext {
   /// Wall clock of the clients, milliseconds.
   int64_t NowMs() const { return NodeClock::kEpochMs + world.now_us() / 1000; }
 };
+
+/// The value that a producer of these put into the record.
+history::Value ValueOf(const storage::Record& record);
 
 /// Where a client believes a partition's leader to be: where it was last found, or sent.
 class LeaderGuess {
@@ -59,7 +63,8 @@ class ProducerLane {
   struct Options {
     server::TopicPartition where;
     bool idempotent = true;
-    uint64_t number = 0;  // of the lane
+    uint64_t number = 0;    // of the lane
+    bool by_kafka = false;  // in frames of that protocol
   };
 
   ProducerLane(ClientContext& context, Options options);
@@ -94,6 +99,11 @@ class ProducerLane {
   void MakeBatch();
   void SendAll();
   void SendOne(Batch& batch);
+  using Answered = std::function<void(const Answer& answer, std::optional<NodeId> hint)>;
+  void Produce(NodeId to, const Batch& batch, Answered done);
+  void ProduceByKafka(NodeId to, const Batch& batch, Answered done);  // producer_lane_kafka.cc
+  void AskForIdentityByKafka();
+  void OnIdentity(const Result<server::ProducerIdentity>& identity);
   void OnAnswer(int32_t sequence, uint64_t attempt, NodeId asked, const Answer& answer,
                 std::optional<NodeId> hint);
   void OnAcknowledged(Batch& batch, NodeId asked, const server::ProduceResult& result);

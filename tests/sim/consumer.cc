@@ -3,7 +3,6 @@
 #include <charconv>
 
 #include "base/check.h"
-#include "storage/record_batch.h"
 #include "tests/sim/clients.h"
 
 namespace jangada::sim {
@@ -18,14 +17,14 @@ using server::ListedOffset;
 constexpr int64_t kBackoffUs = 100'000;
 constexpr int64_t kLongPollUs = 300'000;
 
+}  // namespace
+
 history::Value ValueOf(const storage::Record& record) {
   const std::string text = record.value.value_or("0:");
   history::Value value = 0;
   std::from_chars(text.data(), text.data() + text.size(), value);
   return value;
 }
-
-}  // namespace
 
 Consumer::Consumer(ClientContext& context, std::vector<server::TopicPartition> partitions,
                    uint64_t number)

@@ -1,7 +1,7 @@
-// ClientDoor: how clients reach the nodes: a call travels to a node, is served by its broker, and
-// its answer travels back, unless the process dies, stands still, or the way is cut. What a gRPC
-// client would be told: kUnavailable if the call surely never arrived, kTimeout if its fate is
-// unknown, else what the broker said. One thread.
+// ClientDoor: how clients reach the nodes: a call travels to a node, is served there, and its
+// answer travels back, unless the process dies, stands still, or the way is cut. What a gRPC client
+// would be told: kUnavailable if the call surely never arrived, kTimeout if its fate is unknown,
+// else what the broker said. One thread.
 #pragma once
 
 #include <cstdint>
@@ -59,7 +59,21 @@ class ClientDoor {
   void Ask(NodeId to, int64_t timeout_us,
            std::function<void(server::Broker&, Callback<Result<T>>)> ask,
            std::function<void(Result<T>)> done) {
+    AskNode<T>(
+        to, timeout_us,
+        [ask = std::move(ask)](SimNode& node, Callback<Result<T>> reply) {
+          ask(node.broker(), std::move(reply));
+        },
+        std::move(done));
+  }
+  /// `outlives_caller`: what a node took while it stood still is served when it goes on, also if
+  /// nobody waits any more.
+  template <class T>
+  void AskNode(NodeId to, int64_t timeout_us,
+               std::function<void(SimNode&, Callback<Result<T>>)> ask,
+               std::function<void(Result<T>)> done, bool outlives_caller = false) {
     auto call = std::make_shared<Call<T>>(Call<T>{std::move(ask), std::move(done)});
+    call->outlives_caller = outlives_caller;
     const uint64_t id = ++last_id_;
     open_[id] = {to, 0, [call] { Finish<T>(*call, Late("the connection was reset")); }};
     world_.After(timeout_us, [this, id, call] {
@@ -72,8 +86,10 @@ class ClientDoor {
  private:
   template <class T>
   struct Call {
-    std::function<void(server::Broker&, Callback<Result<T>>)> ask;
+    std::function<void(SimNode&, Callback<Result<T>>)> ask;
     std::function<void(Result<T>)> done;
+    bool outlives_caller = false;
+    bool taken = false;  // by a node that stands still
   };
   struct Open {
     NodeId node;
@@ -98,7 +114,9 @@ class ClientDoor {
   template <class T>
   void Arrive(uint64_t id, NodeId to, const std::shared_ptr<Call<T>>& call) {
     const auto open = open_.find(id);
-    if (open == open_.end() || cut_.contains(to)) return;  // its time-out will tell
+    const bool waits = open != open_.end();
+    if (!waits && !call->taken) return;
+    if (cut_.contains(to) && !call->taken) return;  // its time-out will tell
     SimNode& node = node_(to);
     if (!node.IsUp() || node.IsStopping()) {
       world_.After(Delay(), [this, id, call] {
@@ -107,9 +125,10 @@ class ClientDoor {
       });
       return;
     }
-    open->second.life = node.life();
+    if (waits) open->second.life = node.life();
     if (node.IsPaused()) {  // its system has taken the call, the process will see it when it goes
                             // on
+      call->taken = call->outlives_caller;
       world_.After(kLookAgainUs, [this, id, to, call, life = node.life()] {
         SimNode& same = node_(to);
         if (!same.IsUp() || same.life() != life) return Reset(id);
@@ -117,7 +136,7 @@ class ClientDoor {
       });
       return;
     }
-    call->ask(node.broker(), [this, id, to, call, life = node.life()](Result<T> result) {
+    call->ask(node, [this, id, to, call, life = node.life()](Result<T> result) {
       // A process that is being taken apart tells nobody anything.
       SimNode& same = node_(to);
       if (!same.IsUp() || same.life() != life) return;

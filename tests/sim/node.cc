@@ -17,6 +17,7 @@ constexpr int64_t kTurnUs = 20;  // from a post to the turn, at most, on a quiet
 struct SimNode::Process {
   std::unique_ptr<server::IdentityKeeper> identity;
   std::unique_ptr<storage::RocksLogStore> store;
+  std::unique_ptr<server::kafka::Dispatcher> kafka;  // outlives the broker's calls
   std::unique_ptr<server::NodeRooms> rooms;
   std::unique_ptr<NodeNetwork> network;
 };
@@ -71,6 +72,11 @@ int64_t SimNode::Jitter(int64_t low_us, int64_t high_us) {
 server::NodeRooms& SimNode::rooms() {
   CHECK(IsUp());
   return *process_->rooms;
+}
+
+server::kafka::Dispatcher& SimNode::kafka() {
+  CHECK(IsUp());
+  return *process_->kafka;
 }
 
 server::Partition* SimNode::FindPartition(GroupId group) {
@@ -131,6 +137,10 @@ bool SimNode::Start() {
     surroundings.shards.push_back(shard.get());
   }
   process.rooms->Furnish(surroundings, std::move(*loaded));
+  process.kafka = std::make_unique<server::kafka::Dispatcher>(
+      process.rooms->broker(),
+      server::kafka::DoorOptions{.now_us = [this] { return clock_.NowUs(); },
+                                 .auto_create_topics = false});
   observer_.OnStarted(*this);
   shards_.front()->Post([rooms = process.rooms.get()] { rooms->Open(); });
   return true;

@@ -9,6 +9,7 @@
 #include <string>
 #include <vector>
 
+#include "server/kafka/dispatcher.h"
 #include "server/node_rooms.h"
 #include "storage/rocks_log_store.h"
 #include "tests/sim/disk.h"
@@ -75,6 +76,8 @@ class SimNode {
   /// REQUIRES: IsUp().
   server::NodeRooms& rooms();
   server::Broker& broker() { return rooms().broker(); }
+  /// The Kafka door, without its sockets. REQUIRES: IsUp().
+  server::kafka::Dispatcher& kafka();
   /// The partition's replica here; nullptr: none. REQUIRES: IsUp().
   server::Partition* FindPartition(GroupId group);
   server::Replica* FindReplica(GroupId group);

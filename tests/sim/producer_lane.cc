@@ -2,6 +2,7 @@
 #include <algorithm>
 
 #include "base/check.h"
+#include "server/partition/producers.h"
 #include "storage/record_batch.h"
 #include "tests/sim/clients.h"
 
@@ -114,6 +115,14 @@ void ProducerLane::SendOne(Batch& batch) {
   batch.first_when_sent = &batch == &batches_.front();
   const uint64_t attempt = batch.tries = ++attempts_;
   const NodeId to = leader_.Get();
+  const Answered done = [this, sequence = batch.sequence, attempt, to](const Answer& answer,
+                                                                       std::optional<NodeId> hint) {
+    OnAnswer(sequence, attempt, to, answer, hint);
+  };
+  options_.by_kafka ? ProduceByKafka(to, batch, done) : Produce(to, batch, done);
+}
+
+void ProducerLane::Produce(NodeId to, const Batch& batch, Answered done) {
   auto hint = std::make_shared<std::optional<NodeId>>();
   context_.door.Ask<ProduceResult>(
       to, context_.swarm.call_timeout_us,
@@ -127,9 +136,7 @@ void ProducerLane::SendOne(Batch& batch) {
               reply(std::move(result));
             });
       },
-      [this, sequence = batch.sequence, attempt, to, hint](const Answer& answer) {
-        OnAnswer(sequence, attempt, to, answer, *hint);
-      });
+      [hint, done = std::move(done)](const Answer& answer) { done(answer, *hint); });
 }
 
 void ProducerLane::OnAnswer(int32_t sequence, uint64_t attempt, NodeId asked, const Answer& answer,
@@ -258,19 +265,22 @@ void ProducerLane::GiveUp(const std::string& why) {
 
 void ProducerLane::AskForIdentity() {
   if (std::exchange(asking_identity_, true)) return;
+  if (options_.by_kafka) return AskForIdentityByKafka();
   context_.door.Ask<server::ProducerIdentity>(
       leader_.Get(), kIdentityPatienceUs,
       [](Broker& broker, Callback<Result<server::ProducerIdentity>> reply) {
         broker.InitProducer(std::move(reply));
       },
-      [this](const Result<server::ProducerIdentity>& identity) {
-        asking_identity_ = false;
-        if (identity.ok()) {
-          identity_ = *identity;
-        } else {
-          leader_.OnRefused(std::nullopt);
-        }
-      });
+      [this](const Result<server::ProducerIdentity>& identity) { OnIdentity(identity); });
+}
+
+void ProducerLane::OnIdentity(const Result<server::ProducerIdentity>& identity) {
+  asking_identity_ = false;
+  if (identity.ok()) {
+    identity_ = *identity;
+  } else {
+    leader_.OnRefused(std::nullopt);
+  }
 }
 
 std::string ProducerLane::Describe() const {

@@ -6,9 +6,9 @@
 
 #include "base/check.h"
 #include "base/coding.h"
-#include "server/controller/controller_machine.h"
 #include "server/partition/folded_state.h"
 #include "storage/rocks_rows.h"
+#include "tests/sim/ghost_folds.h"
 #include "tests/sim/majority.h"
 
 namespace jangada::sim {
@@ -102,47 +102,6 @@ void RaftChecker::Fail(const std::string& checker, NodeId node, GroupId group,
 
 namespace {
 
-/// A partition's fold without a partition around it.
-class PartitionFold final : public server::StateMachine {
- public:
-  PartitionFold(size_t max_producers, Reached& reached)
-      : state_(max_producers), reached_(reached) {}
-  void Apply(const raft::Entry& entry) override {
-    const size_t before = state_.producers().all().size();
-    state_.Apply(entry);
-    const size_t after = state_.producers().all().size();
-    if (after < before) reached_.Count(Rare::kProducerExpired, before - after);
-  }
-  Bytes EncodeState() const override { return state_.Encode(); }
-  int64_t log_start_offset() const override { return state_.log_start_offset(); }
-  Status RestoreState(std::string_view, int64_t, int64_t) override { return {}; }
-  void OnLeaderReady(raft::Term) override {}
-  void OnLeadershipLost() override {}
-
- private:
-  server::PartitionState state_;
-  Reached& reached_;
-};
-
-class ControllerFold final : public server::StateMachine, server::MachineListener {
- public:
-  void Apply(const raft::Entry& entry) override { machine_.Apply(entry); }
-  Bytes EncodeState() const override { return machine_.EncodeState(); }
-  Status RestoreState(std::string_view, int64_t, int64_t) override { return {}; }
-  void OnLeaderReady(raft::Term) override {}
-  void OnLeadershipLost() override {}
-  void OnImage(server::ClusterImagePtr) override {}
-  void OnLeading(bool) override {}
-  void OnCannotFold(const Error& error) override { CHECK_MSG(false, error.message); }
-
- private:
-  server::ControllerMachine machine_{*this};
-};
-
-}  // namespace
-
-namespace {
-
 uint64_t StateHash(std::string_view state, int64_t log_start_offset) {
   uint64_t hash = static_cast<uint64_t>(log_start_offset) * 0x9e3779b97f4a7c15;
   for (const char c : state) hash = (hash ^ static_cast<unsigned char>(c)) * 0x100000001b3;
@@ -155,13 +114,15 @@ uint64_t StateHash(const server::StateMachine& machine) {
   return StateHash(machine.EncodeState().view(), machine.log_start_offset());
 }
 
-RaftChecker::Ghost& RaftChecker::GhostOf(GroupId group) {
-  const auto [ghost, made] = ghosts_.try_emplace(group);
-  if (made && group == kControllerGroup) ghost->second.fold = std::make_unique<ControllerFold>();
-  if (made && group != kControllerGroup) {
-    ghost->second.fold = std::make_unique<PartitionFold>(max_producers_, reached_);
-  }
-  return ghost->second;
+std::unique_ptr<server::StateMachine> RaftChecker::MakeFold(GroupId group) {
+  if (group == kControllerGroup) return std::make_unique<ControllerFold>(decided_);
+  // Nobody founds a group before the image that names it was committed.
+  const auto place = decided_->groups.find(group);
+  const bool is_shard =
+      place != decided_->groups.end() &&
+      decided_->topics.at(place->second.first)->kind == server::TopicKind::kGroups;
+  if (is_shard) return std::make_unique<ShardFold>(on_group_command_);
+  return std::make_unique<PartitionFold>(max_producers_, reached_);
 }
 
 bool RaftChecker::IsQuorum(const raft::Membership& membership, uint32_t holders) const {
@@ -205,6 +166,7 @@ void RaftChecker::ExtendGhost(GroupId group, raft::Index commit, raft::Term term
 void RaftChecker::FoldGhost(GroupId group, SimNode& holder) {
   Ghost& ghost = GhostOf(group);
   const SimDisk::Table& rows = holder.disk().table(Family::kEntries);
+  if (ghost.fold == nullptr) ghost.fold = MakeFold(group);
   for (; ghost.folded < ghost.log.size(); ++ghost.folded) {
     const raft::Index index = ghost.folded + 1;
     const auto row = rows.find(storage::EntryKey(group, index));
@@ -449,7 +411,8 @@ raft::Index RaftChecker::committed(GroupId group) const {
 
 int64_t RaftChecker::log_start(GroupId group) const {
   const auto ghost = ghosts_.find(group);
-  return ghost == ghosts_.end() ? 0 : ghost->second.fold->log_start_offset();
+  if (ghost == ghosts_.end() || ghost->second.fold == nullptr) return 0;
+  return ghost->second.fold->log_start_offset();
 }
 
 int64_t RaftChecker::end(GroupId group) const {

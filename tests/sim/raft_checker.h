@@ -16,9 +16,12 @@
 #include <memory>
 #include <string>
 #include <unordered_map>
+#include <utility>
 #include <vector>
 
-#include "server/partition/partition_state.h"
+#include "server/controller/cluster_image.h"
+#include "server/groups/records.h"
+#include "server/partition/state_machine.h"
 #include "tests/sim/node.h"
 #include "tests/sim/reached.h"
 
@@ -66,6 +69,11 @@ class RaftChecker final : public SimNode::Observer {
   /// Called when a leader has appended a membership that is not committed yet. From within a turn.
   using OnChange = std::function<void(NodeId leader)>;
   void SetMembershipHook(OnChange hook) { on_membership_ = std::move(hook); }
+
+  /// Called with each command that the shards of consumer groups hold for committed, in the order
+  /// of each one's log. Before the first node starts.
+  using OnGroupCommand = std::function<void(const server::groups::Command&)>;
+  void SetGroupsHook(OnGroupCommand hook) { on_group_command_ = std::move(hook); }
 
  private:
   class Disk;
@@ -144,7 +152,8 @@ class RaftChecker final : public SimNode::Observer {
   static std::string Place(raft::Index index, raft::Term term);  // "index@term"
   static uint64_t Key(raft::Index index, raft::Term term) { return index << 24 ^ term; }
 
-  Ghost& GhostOf(GroupId group);
+  Ghost& GhostOf(GroupId group) { return ghosts_[group]; }
+  std::unique_ptr<server::StateMachine> MakeFold(GroupId group);
   void Fail(const std::string& checker, NodeId node, GroupId group, const std::string& what);
 
   // ---- rows ----
@@ -180,6 +189,9 @@ class RaftChecker final : public SimNode::Observer {
   Reached& reached_;
   const size_t max_producers_;
   OnChange on_membership_;
+  OnGroupCommand on_group_command_;
+  /// What group 0's log folds into.
+  server::ClusterImagePtr decided_ = std::make_shared<const server::ClusterImage>();
   std::map<NodeId, Watched> nodes_;
   std::map<GroupId, Ghost> ghosts_;
   uint64_t total_committed_ = 0;

@@ -56,6 +56,15 @@ enum class Rare : uint8_t {
   kTopicDeleted,
   kPartitionMoved,
   kConfigAltered,
+  // consumer groups
+  kGroupRebalanced,
+  kRebalanceInterrupted,
+  kCoordinatorMoved,
+  kMemberExpired,
+  kPastCommitRefused,
+  kCommitFateUnknown,
+  kCoordinatorLoading,
+  kStaticMemberReturned,
   kCount,
 };
 
@@ -102,6 +111,14 @@ inline constexpr std::array<const char*, static_cast<size_t>(Rare::kCount)> kRar
     "topics deleted",
     "partitions moved",
     "settings of topics changed",
+    "rebalances of groups completed",
+    "joins and syncs cut off by their coordinator's end",
+    "members that went on at another coordinator",
+    "members whose session ended",
+    "commits of former members refused",
+    "commits of unknown fate",
+    "coordinators that were not ready yet",
+    "static members back in their generation",
 };
 
 class Reached {

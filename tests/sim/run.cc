@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <functional>
 #include <limits>
+#include <map>
 #include <utility>
 
 #include "tests/history/checker.h"
@@ -12,6 +13,8 @@
 #include "tests/sim/clients.h"
 #include "tests/sim/cluster.h"
 #include "tests/sim/end_prober.h"
+#include "tests/sim/group_member.h"
+#include "tests/sim/group_watch.h"
 #include "tests/sim/metadata_client.h"
 #include "tests/sim/nemesis.h"
 #include "tests/sim/recorder.h"
@@ -41,8 +44,11 @@ class SimRun final : public Judge {
         nemesis_(cluster_, swarm_),
         random_(world_.Stream(0x72756e)),
         metadata_(world_),
+        group_watch_(world_, recorder_, *this, outcome_.reached),
         clients_{world_, cluster_.door(), recorder_, *this, outcome_.reached, swarm_} {
     outcome_.seed = options.seed;
+    cluster_.checker().SetGroupsHook(
+        [this](const server::groups::Command& command) { group_watch_.OnCommand(command); });
   }
 
   Outcome Run() {
@@ -80,6 +86,10 @@ class SimRun final : public Judge {
   /// False: it did not come to be in time, or the run has failed.
   bool RunUntil(int64_t limit_us, const std::function<bool()>& condition);
   bool Converge(const char* when);
+  void StartGroups(uint64_t* number);
+  bool SettleGroups();
+  std::string WhyGroupsNotSettled();
+  GroupId GroupOf(const server::TopicPartition& where);
   void CreateTopic(size_t number);
   std::vector<server::TopicPartition> Partitions() const;
   std::set<NodeId> ChooseDead();
@@ -95,11 +105,13 @@ class SimRun final : public Judge {
   Nemesis nemesis_;
   Random random_;
   MetadataRecorder metadata_;
+  GroupWatch group_watch_;
   ClientContext clients_;
   size_t topics_made_ = 0;
   std::vector<std::unique_ptr<ProducerLane>> lanes_;
   std::vector<std::unique_ptr<Consumer>> consumers_;
   std::vector<std::unique_ptr<MetadataClient>> metadata_clients_;
+  std::vector<std::unique_ptr<GroupMember>> members_;
   std::optional<EndProber> prober_;
 };
 
@@ -171,7 +183,10 @@ bool SimRun::Safety() {
   uint64_t number = 0;
   const auto add = [&](const server::TopicPartition& where, bool idempotent) {
     lanes_.push_back(std::make_unique<ProducerLane>(
-        clients_, ProducerLane::Options{where, idempotent, ++number}));
+        clients_, ProducerLane::Options{.where = where,
+                                        .idempotent = idempotent,
+                                        .number = ++number,
+                                        .by_kafka = swarm_.kafka_producers && number % 2 == 0}));
     lanes_.back()->Start();
   };
   for (const server::TopicPartition& where : partitions) {
@@ -186,6 +201,7 @@ bool SimRun::Safety() {
     metadata_clients_.push_back(std::make_unique<MetadataClient>(clients_, metadata_, ++number));
     metadata_clients_.back()->Start();
   }
+  StartGroups(&number);
   prober_.emplace(clients_, cluster_, partitions);
   prober_->Start();
   nemesis_.Start(options_.without);
@@ -242,6 +258,7 @@ bool SimRun::Liveness() {
   const std::set<NodeId> dead = ChooseDead();
   nemesis_.HealAllBut(dead);
   spdlog::warn("==== all is mended; {} nodes stay dead", dead.size());
+  for (const auto& member : members_) member->Settle();
   // Clients go on for a while: everything must be served again.
   const auto acknowledged_by_all = [this](const std::vector<uint64_t>& before) {
     for (size_t i = 0; i < lanes_.size(); ++i) {
@@ -272,10 +289,80 @@ bool SimRun::Liveness() {
                        [](const auto& lane) { return lane->IsIdle(); });
   });
   if (!idle) Fail("liveness", "a batch was not answered after everything was mended");
-  if (!idle || !Converge("on the nodes that live")) return false;
+  if (!idle || !SettleGroups() || !Converge("on the nodes that live")) return false;
   if (dead.empty()) return true;
   nemesis_.HealAllBut({});
   return Converge("after the last nodes came back");
+}
+
+// ---- consumer groups ----
+
+void SimRun::StartGroups(uint64_t* number) {
+  Random random = world_.Stream(0x67726f75'70);
+  for (int group = 0; group < swarm_.groups; ++group) {
+    const bool is_static = random.Chance(1, 3);
+    for (int i = 0; i < swarm_.group_members; ++i) {
+      members_.push_back(std::make_unique<GroupMember>(
+          clients_, group_watch_,
+          GroupMember::Options{.group = "group-" + std::to_string(group),
+                               .number = ++*number,
+                               .is_static = is_static && random.Chance(2, 3)}));
+      members_.back()->Start();
+    }
+  }
+}
+
+GroupId SimRun::GroupOf(const server::TopicPartition& where) {
+  const auto topic = cluster_.Image()->FindTopic(where.topic);
+  return topic == nullptr ? GroupId()
+                          : topic->partitions[static_cast<size_t>(where.partition)].group;
+}
+
+/// Every member knows its part of one generation, each partition has its reader, and all there is
+/// was read and committed. Empty: it is so.
+std::string SimRun::WhyGroupsNotSettled() {
+  std::map<std::string, GroupMember::Part> groups;
+  for (const auto& member : members_) {
+    const auto part = member->Reads();
+    if (!part) return "a member has no part: " + member->Describe();
+    const auto [group, is_first] = groups.try_emplace(member->group(), *part);
+    if (is_first) continue;
+    if (part->generation != group->second.generation) {
+      return "members go by different generations: " + member->Describe();
+    }
+    for (const server::TopicPartition& where : part->partitions) {
+      if (!group->second.partitions.insert(where).second) {
+        return "a partition has two readers: " + member->Describe();
+      }
+    }
+  }
+  for (const server::TopicPartition& where : Partitions()) {
+    const int64_t end = cluster_.checker().end(GroupOf(where));
+    for (const auto& [id, group] : groups) {
+      const std::string what = where.topic + "/" + std::to_string(where.partition);
+      if (!group.partitions.contains(where)) return "nobody in " + id + " reads " + what;
+      const int64_t committed = group_watch_.Committed(id, recorder_.KeyOf(where));
+      if (committed < end) {
+        return id + " has committed " + std::to_string(committed) + " of " + std::to_string(end) +
+               " in " + what;
+      }
+    }
+  }
+  return "";
+}
+
+bool SimRun::SettleGroups() {
+  std::string why;
+  const bool settled = RunUntil(kConvergeUs, [&] {
+    why = WhyGroupsNotSettled();
+    return why.empty();
+  });
+  if (!settled) {
+    for (const auto& member : members_) spdlog::warn("==== {}", member->Describe());
+    Fail("rebalance", "the groups have not come to rest: " + why);
+  }
+  for (const auto& member : members_) member->Finish();
+  return settled;
 }
 
 bool SimRun::End() {
@@ -305,6 +392,7 @@ void SimRun::JudgeMetadata() {
 
 void SimRun::JudgeHistory() {
   history::Expectations expectations;
+  std::map<history::Key, history::Offset> ends;
   for (const auto& [where, key] : recorder_.keys()) {
     const server::ClusterImagePtr image = cluster_.Image();
     const auto topic = image->FindTopic(where.topic);
@@ -312,6 +400,7 @@ void SimRun::JudgeHistory() {
     const GroupId group = topic->partitions[static_cast<size_t>(where.partition)].group;
     const int64_t log_start = cluster_.checker().log_start(group);
     expectations.log_start[key] = log_start;
+    ends[key] = cluster_.checker().end(group);
     const bool retains =
         !topic->configs.contains("retention.ms") && !topic->configs.contains("retention.bytes");
     const auto asked = nemesis_.trims().find(where);
@@ -321,6 +410,7 @@ void SimRun::JudgeHistory() {
                        std::to_string(most));
     }
   }
+  group_watch_.End(ends, expectations.log_start);
   const std::vector<history::Anomaly> anomalies = history::Check(recorder_.history(), expectations);
   if (!anomalies.empty()) {
     Fail(anomalies.front().name,

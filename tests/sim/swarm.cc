@@ -171,6 +171,22 @@ void ChooseClients(Random& random, Swarm* swarm) {
   }
 }
 
+/// Consumer groups, in half of the worlds. From a stream of its own.
+void ChooseGroups(Random random, Swarm* swarm) {
+  if (random.Chance(1, 2)) return;
+  swarm->groups = random.Chance(1, 3) ? 2 : 1;
+  swarm->group_members = static_cast<int>(1 + random.Below(4));
+  swarm->session_us = LogUniform(random, kSecond / 2, 6 * kSecond);
+  swarm->rebalance_us = LogUniform(random, kSecond / 4, 4 * kSecond);
+  swarm->commit_every_us = LogUniform(random, 20 * kMs, kSecond);
+  swarm->mishap_every_us = LogUniform(random, kSecond, 16 * kSecond);
+  swarm->kafka_producers = random.Chance(2, 3);
+  server::Config::Groups& config = swarm->config.groups;
+  config.partitions = static_cast<int64_t>(1 + random.Below(2));
+  config.initial_rebalance_delay_ms = random.Chance(1, 2) ? 0 : LogUniform(random, 50, 1'000);
+  config.min_session_timeout_ms = 500;
+}
+
 }  // namespace
 
 Swarm MakeSwarm(uint64_t seed, bool faults) {
@@ -197,6 +213,7 @@ Swarm MakeSwarm(uint64_t seed, bool faults) {
   // Of a stream of its own: what is drawn above stays as it was before there were such clients.
   Random later(seed * 0x9e3779b97f4a7c15 + 0x6d657461);
   swarm.metadata_clients = later.Chance(1, 2) ? 0 : static_cast<int>(1 + later.Below(2));
+  ChooseGroups(Random(seed * 0x9e3779b97f4a7c15 + 0x67726f757073), &swarm);
   for (int i = 1; i <= swarm.nodes; ++i) {
     swarm.config.cluster.founders.push_back({NodeId(i), {"node-" + std::to_string(i), 6092}});
   }
@@ -223,6 +240,14 @@ std::string Swarm::Describe() const {
   out += "  clients: " + std::to_string(producers) + " idempotent, " +
          std::to_string(plain_producers) + " plain, " + std::to_string(consumers) + " consumers, " +
          std::to_string(metadata_clients) + " of metadata; window " + std::to_string(window) + "\n";
+  if (groups > 0) {
+    out += "  " + std::to_string(groups) + " consumer groups of " + std::to_string(group_members) +
+           ", session " + std::to_string(session_us / kMs) + " ms, rebalance " +
+           std::to_string(rebalance_us / kMs) + " ms, commits every " +
+           std::to_string(commit_every_us / kMs) + " ms, mishaps every " +
+           std::to_string(mishap_every_us / kMs) + " ms" +
+           (kafka_producers ? "; half of the producers by Kafka's door" : "") + "\n";
+  }
   return out;
 }
 

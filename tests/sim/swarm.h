@@ -118,6 +118,15 @@ struct Swarm {
   int64_t call_jitter_us = 0;
   int64_t patience_us = 30'000'000;  // then a producer gives a batch up
 
+  // consumer groups; 0: none
+  int groups = 0;
+  bool kafka_producers = false;  // every other producer comes by the Kafka door
+  int group_members = 1;         // of each
+  int64_t session_us = 6'000'000;
+  int64_t rebalance_us = 6'000'000;
+  int64_t commit_every_us = 500'000;
+  int64_t mishap_every_us = 5'000'000;  // a member leaves, dies or stands still
+
   std::string Describe() const;
 };
 
