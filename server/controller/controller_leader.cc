@@ -32,6 +32,14 @@ Result<TopicPtr> FindTopic(const ClusterImage& image, const std::string& name) {
   return Error{ErrorCode::kUnknownTopic, "there is no topic '" + name + "'"};
 }
 
+/// An earlier attempt of this request made it: whatever would speak against it now is no refusal.
+record::Body MadeBefore(const TopicInfo& topic) {
+  record::CreateTopic body;
+  body.name = topic.name;
+  body.id = topic.id;
+  return body;
+}
+
 }  // namespace
 
 ControllerLeader::ControllerLeader(const Controller::Options& options,
@@ -99,7 +107,8 @@ void ControllerLeader::Handle(const request::Request& request, bool confirmed, A
 
 Result<record::Body> ControllerLeader::Plan(const request::CreateTopic& request) const {
   TRY(CheckTopicName(request.name));
-  if (const TopicPtr topic = image().FindTopic(request.name); topic && topic->id != request.id) {
+  if (const TopicPtr topic = image().FindTopic(request.name)) {
+    if (topic->id == request.id) return MadeBefore(*topic);
     return Error{ErrorCode::kAlreadyExists,
                  "topic '" + request.name +
                      "' already exists; choose another name, or use the one that is there"};
@@ -137,7 +146,8 @@ Result<record::Body> ControllerLeader::Plan(const request::CreateTopic& request)
 }
 
 Result<record::Body> ControllerLeader::Plan(const request::CreateGroupsTopic& request) const {
-  if (const TopicPtr topic = image().FindTopic(kGroupsTopic); topic && topic->id != request.id) {
+  if (const TopicPtr topic = image().FindTopic(kGroupsTopic)) {
+    if (topic->id == request.id) return MadeBefore(*topic);
     return Error{ErrorCode::kAlreadyExists,
                  std::string("topic '") + kGroupsTopic + "' already exists"};
   }

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <utility>
+#include <variant>
 
 namespace jangada::server {
 namespace {
@@ -17,6 +18,14 @@ constexpr int64_t kAttemptUs = 2'000'000;
 bool IsSurelyNotDone(ErrorCode code) {
   return code == ErrorCode::kNotLeader || code == ErrorCode::kUnavailable ||
          code == ErrorCode::kThrottled;
+}
+
+/// Refused by what is so just now, such as how many nodes are up. An attempt that came earlier was
+/// perhaps not refused, and is still on its way into the log.
+bool MayHaveBeenMadeBefore(const Request& request, ErrorCode refusal) {
+  const bool creates = std::holds_alternative<request::CreateTopic>(request) ||
+                       std::holds_alternative<request::CreateGroupsTopic>(request);
+  return creates && refusal != ErrorCode::kAlreadyExists;
 }
 
 /// What the transport says is never the leader's word: a node that lags may refuse a connection to
@@ -129,6 +138,13 @@ void RequestRouter::OnAnswer(const PendingPtr& asked, Answer answer) {
   const bool fate_unknown = answer.error == ErrorCode::kTimeout;
   const bool again = answer.error && (IsSurelyNotDone(*answer.error) ||
                                       (fate_unknown && request::IsRepeatable(asked->request)));
+  if (answer.error && !again && asked->unknown_before &&
+      MayHaveBeenMadeBefore(asked->request, *answer.error)) {
+    answer.error = ErrorCode::kTimeout;
+    answer.message =
+        "the change may have been made, or may yet be; a second attempt was refused: " +
+        answer.message;
+  }
   if (!again || stopped_) return Finish(asked, std::move(answer));
   // An attempt whose fate is unknown stays so, whatever becomes of the next one.
   asked->unknown_before |= fate_unknown;

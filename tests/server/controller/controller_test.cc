@@ -203,6 +203,33 @@ TEST_F(ControllerTest, ACreationWhoseAnswerWasLostIsRepeatedAndMadeOnce) {
   EXPECT_EQ(node(2).image->topics.size(), 1u);
 }
 
+TEST_F(ControllerTest, ACreationThatWasMadeIsNotRefusedWhenItIsRepeated) {
+  BootThree();
+  network_.LoseAnswers(4);  // each for two seconds
+  std::optional<Result<Uuid>> answer;
+  node(2).controller->CreateTopic(Topic("t", 1, 3), [&](auto result) { answer = result; });
+  RunForSeconds(0.5);
+  ASSERT_TRUE(node(1).image->FindTopic("t"));
+  node(3).TakeDown();  // now there are too few nodes for it
+  RunForSeconds(12);
+  ASSERT_TRUE(answer.has_value());
+  EXPECT_TRUE(answer->ok()) << answer->error();
+}
+
+TEST_F(ControllerTest, ARefusalBehindAnAttemptOfUnknownFateIsOfUnknownFate) {
+  BootThree();
+  log_.machines.erase(NodeId(1));  // the leader does not see yet what it proposed
+  log_.lose_fates = true;
+  std::optional<Result<Uuid>> answer;
+  node(1).controller->CreateTopic(Topic("t", 1, 3), [&](auto result) { answer = result; });
+  node(3).TakeDown();
+  RunForSeconds(8);
+  ASSERT_TRUE(answer.has_value());
+  ASSERT_FALSE(answer->ok());
+  EXPECT_EQ(answer->error().code, ErrorCode::kTimeout);
+  EXPECT_NE(answer->error().message.find("only"), std::string::npos) << answer->error();
+}
+
 TEST_F(ControllerTest, ADeletionWhoseAnswerWasLostIsOfUnknownFate) {
   BootThree();
   ASSERT_TRUE(CreateTopic(1, Topic("t", 1, 1)).ok());
