@@ -111,7 +111,7 @@ void GroupMember::Tick() {
 
 /// True: it is away now.
 bool GroupMember::MeetsMishap(int64_t within_us) {
-  if (settling_) return false;
+  if (settling_ || context_.swarm.mishap_every_us == 0) return false;
   const auto every = static_cast<uint64_t>(context_.swarm.mishap_every_us);
   if (!random_.Chance(std::min(every, static_cast<uint64_t>(within_us)), every)) return false;
   switch (random_.Below(3)) {

@@ -60,6 +60,7 @@ class GroupMember {
     history::Key key = 0;
     history::Offset position = -1;
     history::Offset committed = -1;  // acknowledged
+    bool out_of_range = false;       // it was told so, and must ask where the partition begins
   };
   using Places = std::map<server::TopicPartition, Place>;
 

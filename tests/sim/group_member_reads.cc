@@ -39,6 +39,7 @@ void GroupMember::Read() {
   const TopicPartition where = OneOf(all, random_);
   const auto [leader, is_new] =
       leaders_.try_emplace(where, context_.swarm.nodes, Random(random_.Next()));
+  if (places_.at(where).out_of_range) return Skip(where);
   FetchRequest request;
   if (random_.Chance(1, 2)) {
     request.min_bytes = 1;
@@ -94,7 +95,11 @@ void GroupMember::OnRead(const TopicPartition& where, const FetchResponse& respo
   failed.type = Type::kFail;
   failed.error = std::to_string(static_cast<int>(answer.error_code));
   EndPoll(std::move(failed));
-  if (answer.error_code == Code::kOffsetOutOfRange) return Skip(where);
+  if (answer.error_code == Code::kOffsetOutOfRange) {
+    context_.reached.Count(Rare::kReadOutOfRange);
+    places_.at(where).out_of_range = true;
+    return Skip(where);
+  }
   std::optional<NodeId> hint;
   if (answer.current_leader) hint = NodeId(answer.current_leader->leader_id);
   leaders_.at(where).OnRefused(hint);
@@ -126,9 +131,9 @@ void GroupMember::TakeRecords(const TopicPartition& where, const Bytes& records)
   if (any) watch_.Add(event);
 }
 
-/// Retention took what it was to read next: it goes on where the partition begins now.
+/// Retention took what it was to read next: it goes on where the partition begins now. Whoever told
+/// it so, it asks until it is told.
 void GroupMember::Skip(const TopicPartition& where) {
-  context_.reached.Count(Rare::kReadOutOfRange);
   ListOffsetsRequest request;
   ListOffsetsRequest::Partition partition;
   partition.index = where.partition;
@@ -162,6 +167,7 @@ void GroupMember::Skip(const TopicPartition& where) {
         event.offsets[place.key] = answer->offset;
         watch_.Add(event);
         place.position = answer->offset;
+        place.out_of_range = false;
       });
 }
 

@@ -172,7 +172,7 @@ void ChooseClients(Random& random, Swarm* swarm) {
 }
 
 /// Consumer groups, in half of the worlds. From a stream of its own.
-void ChooseGroups(Random random, Swarm* swarm) {
+void ChooseGroups(Random random, bool faults, Swarm* swarm) {
   if (random.Chance(1, 2)) return;
   swarm->groups = random.Chance(1, 3) ? 2 : 1;
   swarm->group_members = static_cast<int>(1 + random.Below(4));
@@ -180,6 +180,7 @@ void ChooseGroups(Random random, Swarm* swarm) {
   swarm->rebalance_us = LogUniform(random, kSecond / 4, 4 * kSecond);
   swarm->commit_every_us = LogUniform(random, 20 * kMs, kSecond);
   swarm->mishap_every_us = LogUniform(random, kSecond, 16 * kSecond);
+  if (!faults) swarm->mishap_every_us = 0;
   swarm->kafka_producers = random.Chance(2, 3);
   server::Config::Groups& config = swarm->config.groups;
   config.partitions = static_cast<int64_t>(1 + random.Below(2));
@@ -213,7 +214,7 @@ Swarm MakeSwarm(uint64_t seed, bool faults) {
   // Of a stream of its own: what is drawn above stays as it was before there were such clients.
   Random later(seed * 0x9e3779b97f4a7c15 + 0x6d657461);
   swarm.metadata_clients = later.Chance(1, 2) ? 0 : static_cast<int>(1 + later.Below(2));
-  ChooseGroups(Random(seed * 0x9e3779b97f4a7c15 + 0x67726f757073), &swarm);
+  ChooseGroups(Random(seed * 0x9e3779b97f4a7c15 + 0x67726f757073), faults, &swarm);
   for (int i = 1; i <= swarm.nodes; ++i) {
     swarm.config.cluster.founders.push_back({NodeId(i), {"node-" + std::to_string(i), 6092}});
   }

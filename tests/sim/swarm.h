@@ -125,7 +125,7 @@ struct Swarm {
   int64_t session_us = 6'000'000;
   int64_t rebalance_us = 6'000'000;
   int64_t commit_every_us = 500'000;
-  int64_t mishap_every_us = 5'000'000;  // a member leaves, dies or stands still
+  int64_t mishap_every_us = 5'000'000;  // a member leaves, dies or stands still; 0: never
 
   std::string Describe() const;
 };
