@@ -56,7 +56,8 @@ GroupMember::Versions GroupMember::ChooseVersions() {
           .commit = between(is_static ? 7 : 1, 9),
           .offsets = between(1, 9),
           .fetch = between(4, 12),
-          .list = between(1, 7)};
+          .list = between(1, 7),
+          .metadata = between(0, 12)};
 }
 
 /// A new process.
@@ -71,6 +72,7 @@ void GroupMember::Begin() {
   member_id_.clear();
   generation_ = -1;
   is_new_ = true;
+  asking_ = false;
   Go();
   Tick();
   ReadSoon();
@@ -117,7 +119,8 @@ bool GroupMember::MeetsMishap(int64_t within_us) {
   switch (random_.Below(3)) {
     case 0:
       spdlog::debug("member {} dies", client_id_);
-      ComeBackLater();
+      gone_ = options_.may_go && random_.Chance(1, 4);
+      gone_ ? Finish() : ComeBackLater();
       return true;
     case 1: {
       if (busy_ || !coordinator_ || stage_ != Stage::kReading) return false;

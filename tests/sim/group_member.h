@@ -29,6 +29,7 @@ class GroupMember {
     std::string group;
     uint64_t number = 0;     // of the member, among all of the run
     bool is_static = false;  // it has a group.instance.id
+    bool may_go = false;     // it may die for good
   };
 
   GroupMember(ClientContext& context, GroupWatch& watch, Options options);
@@ -40,6 +41,8 @@ class GroupMember {
   void Finish();
 
   const std::string& group() const { return options_.group; }
+  /// It died, and won't come back.
+  bool IsGone() const { return gone_; }
   /// What it reads, if it is a member that knows its part, and of which generation.
   struct Part {
     int32_t generation = -1;
@@ -54,13 +57,14 @@ class GroupMember {
   /// In which version each request is sent.
   struct Versions {
     int16_t find = 0, join = 0, sync = 0, heartbeat = 0, leave = 0, commit = 0, offsets = 0,
-            fetch = 0, list = 0;
+            fetch = 0, list = 0, metadata = 0;
   };
   struct Place {
     history::Key key = 0;
     history::Offset position = -1;
     history::Offset committed = -1;  // acknowledged
     bool out_of_range = false;       // it was told so, and must ask where the partition begins
+    bool leader_refused = false;     // and said nobody else: metadata may know
   };
   using Places = std::map<server::TopicPartition, Place>;
 
@@ -106,6 +110,8 @@ class GroupMember {
   void OnRead(const server::TopicPartition& where, const server::kafka::FetchResponse& response);
   void TakeRecords(const server::TopicPartition& where, const Bytes& records);
   void Skip(const server::TopicPartition& where);
+  void AskLeader(const server::TopicPartition& where);
+  void OnRefused(const server::TopicPartition& where, std::optional<NodeId> hint);
   void EndPoll(history::Operation operation);
 
   ClientContext& context_;
@@ -114,6 +120,7 @@ class GroupMember {
   const std::string client_id_;
   Random random_;
   bool settling_ = false;
+  bool gone_ = false;
 
   // The process.
   uint64_t life_ = 0;  // grows with each: what was begun before is nobody's
@@ -140,6 +147,7 @@ class GroupMember {
   std::vector<server::TopicPartition> owned_before_;
   uint64_t session_ = 0;  // grows with each assignment
   bool polling_ = false;
+  bool asking_ = false;  // for a leader
   std::map<server::TopicPartition, LeaderGuess> leaders_;
 };
 

@@ -17,6 +17,8 @@ using server::kafka::FetchRequest;
 using server::kafka::FetchResponse;
 using server::kafka::ListOffsetsRequest;
 using server::kafka::ListOffsetsResponse;
+using server::kafka::MetadataRequest;
+using server::kafka::MetadataResponse;
 
 constexpr int64_t kIdleUs = 50'000;
 constexpr int32_t kLongPollMs = 200;
@@ -25,10 +27,11 @@ constexpr int64_t kEarliest = -2;
 }  // namespace
 
 void GroupMember::ReadSoon() {
-  const auto most = static_cast<uint64_t>(std::max<int64_t>(2 * context_.swarm.think_us, kIdleUs));
+  const int64_t most_us = settling_ ? kIdleUs : std::max(2 * context_.swarm.think_us, kIdleUs);
+  const auto most = static_cast<uint64_t>(most_us);
   After(1 + static_cast<int64_t>(random_.Below(most)), [this] {
     ReadSoon();
-    const bool reads = stage_ == Stage::kReading && !places_.empty() && !polling_;
+    const bool reads = stage_ == Stage::kReading && !places_.empty() && !polling_ && !asking_;
     if (reads && context_.world.now_us() >= stalled_until_us_) Read();
   });
 }
@@ -39,14 +42,15 @@ void GroupMember::Read() {
   const TopicPartition where = OneOf(all, random_);
   const auto [leader, is_new] =
       leaders_.try_emplace(where, context_.swarm.nodes, Random(random_.Next()));
+  if (places_.at(where).leader_refused) return AskLeader(where);
   if (places_.at(where).out_of_range) return Skip(where);
   FetchRequest request;
-  if (random_.Chance(1, 2)) {
+  if (!settling_ && random_.Chance(1, 2)) {
     request.min_bytes = 1;
     request.max_wait_ms = kLongPollMs;
   }
   const int32_t most =
-      random_.Chance(1, 2) ? 1 << 20 : static_cast<int32_t>(1 + random_.Below(4'000));
+      settling_ || random_.Chance(1, 2) ? 1 << 20 : static_cast<int32_t>(1 + random_.Below(4'000));
   FetchRequest::Partition partition;
   partition.index = where.partition;
   partition.fetch_offset = places_.at(where).position;
@@ -66,7 +70,7 @@ void GroupMember::Read() {
                            if (response.error().code == ErrorCode::kDataCorrupt) {
                              context_.judge.Fail("kafka-frames", response.error().message);
                            }
-                           leaders_.at(where).OnRefused(std::nullopt);
+                           OnRefused(where, std::nullopt);
                            history::Operation failed;
                            failed.process = process_;
                            failed.type = Type::kFail;
@@ -102,7 +106,7 @@ void GroupMember::OnRead(const TopicPartition& where, const FetchResponse& respo
   }
   std::optional<NodeId> hint;
   if (answer.current_leader) hint = NodeId(answer.current_leader->leader_id);
-  leaders_.at(where).OnRefused(hint);
+  OnRefused(where, hint);
 }
 
 void GroupMember::TakeRecords(const TopicPartition& where, const Bytes& records) {
@@ -129,6 +133,36 @@ void GroupMember::TakeRecords(const TopicPartition& where, const Bytes& records)
   }
   EndPoll(std::move(operation));
   if (any) watch_.Add(event);
+}
+
+void GroupMember::OnRefused(const TopicPartition& where, std::optional<NodeId> hint) {
+  leaders_.at(where).OnRefused(hint);
+  places_.at(where).leader_refused = !hint;
+}
+
+/// Whether or not it is told, it tries once more then.
+void GroupMember::AskLeader(const TopicPartition& where) {
+  MetadataRequest request;
+  request.topics = {{.id = {}, .name = where.topic}};
+  asking_ = true;
+  const NodeId any(
+      static_cast<int32_t>(1 + random_.Below(static_cast<uint64_t>(context_.swarm.nodes))));
+  AskKafka<MetadataRequest>(
+      context_.door, any, context_.swarm.call_timeout_us, client_id_, versions_.metadata, request,
+      [this, life = life_, session = session_, where](const Result<MetadataResponse>& response) {
+        if (life != life_) return;
+        asking_ = false;
+        if (session != session_) return;
+        places_.at(where).leader_refused = false;
+        if (!response.ok()) {
+          if (response.error().code != ErrorCode::kDataCorrupt) return;
+          return context_.judge.Fail("kafka-frames", response.error().message);
+        }
+        for (const MetadataResponse::Partition& partition : response->topics.at(0).partitions) {
+          if (partition.index != where.partition || partition.leader_id < 0) continue;
+          leaders_.at(where).OnRefused(NodeId(partition.leader_id));
+        }
+      });
 }
 
 /// Retention took what it was to read next: it goes on where the partition begins now. Whoever told
@@ -160,7 +194,7 @@ void GroupMember::Skip(const TopicPartition& where) {
         const ListOffsetsResponse::Partition* const answer =
             response.ok() ? &response->topics.at(0).partitions.at(0) : nullptr;
         if (answer == nullptr || answer->error_code != Code::kNone) {
-          return leaders_.at(where).OnRefused(std::nullopt);
+          return OnRefused(where, std::nullopt);
         }
         Place& place = places_.at(where);
         GroupEvent event = EventOf(GroupEvent::Kind::kSkipped);

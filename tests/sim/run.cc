@@ -306,7 +306,8 @@ void SimRun::StartGroups(uint64_t* number) {
           clients_, group_watch_,
           GroupMember::Options{.group = "group-" + std::to_string(group),
                                .number = ++*number,
-                               .is_static = is_static && random.Chance(2, 3)}));
+                               .is_static = is_static && random.Chance(2, 3),
+                               .may_go = i > 0}));
       members_.back()->Start();
     }
   }
@@ -318,11 +319,12 @@ GroupId SimRun::GroupOf(const server::TopicPartition& where) {
                           : topic->partitions[static_cast<size_t>(where.partition)].group;
 }
 
-/// Every member knows its part of one generation, each partition has its reader, and all there is
-/// was read and committed. Empty: it is so.
+/// Every member that lives knows its part of one generation, each partition has its reader, and all
+/// there is was read and committed. Empty: it is so.
 std::string SimRun::WhyGroupsNotSettled() {
   std::map<std::string, GroupMember::Part> groups;
   for (const auto& member : members_) {
+    if (member->IsGone()) continue;
     const auto part = member->Reads();
     if (!part) return "a member has no part: " + member->Describe();
     const auto [group, is_first] = groups.try_emplace(member->group(), *part);
