@@ -9,6 +9,7 @@ import shutil
 import subprocess
 
 CLIENTS_FOLDER = pathlib.Path(__file__).resolve().parent / "clients"
+EXAMPLES = pathlib.Path(__file__).resolve().parents[2] / "docs" / "examples"
 
 
 class Impossible(Exception):
@@ -29,7 +30,12 @@ class Client:
 
     def features(self, features):
         """Those that the client has."""
-        return [name for name in features if not name.startswith("tools-")]
+        return [name for name in features
+                if not name.startswith("tools-") and (name != "example" or self.example() is not None)]
+
+    def example(self):
+        """How its pair of docs/examples is played (see examples.py); None: it has none."""
+        return None
 
     def run(self, *words, folder=None):
         if shutil.which(words[0]) is None:
@@ -70,6 +76,15 @@ class PythonClient(Client):
             self.run(python, "-m", "pip", "install", "--quiet", "--disable-pip-version-check", "-r", requirements)
             mark.write_text(requirements.read_text())
         self.words = [python, self.source() / "client.py"]
+
+
+class KafkaPython(PythonClient):
+    """Its example's topic is made when the first payment comes."""
+
+    def example(self):
+        python, folder = str(self.folder / "venv" / "bin" / "python"), EXAMPLES / "kafka-python"
+        return {"topic": "payments", "partitions": 0, "producer": [python, str(folder / "payments_producer.py")],
+                "consumer": [python, str(folder / "payments_consumer.py")]}
 
 
 class NodeClient(Client):
@@ -122,6 +137,12 @@ class JavaClient(Client):
                       f"{self.folder}/classes{os.pathsep}{self.folder}/lib/*", "Client"]
 
 
+    def example(self):
+        java, folder = ["java", "-XX:TieredStopAtLevel=1", "-cp", f"{self.folder}/lib/*"], EXAMPLES / "kafka-java"
+        return {"topic": "keyed-payments", "partitions": 3, "producer": [*java, str(folder / "PaymentsProducer.java")],
+                "consumer": [*java, str(folder / "PaymentsConsumer.java")]}
+
+
 class KafkaTools(Client):
     """Kafka's own command-line tools, which are no clients to write programs with."""
 
@@ -144,7 +165,7 @@ class KafkaTools(Client):
 
 CLIENTS = {
     "kcat": Kcat,
-    "kafka-python": PythonClient,
+    "kafka-python": KafkaPython,
     "confluent-kafka": PythonClient,
     "kafkajs": NodeClient,
     "franz-go": GoClient,

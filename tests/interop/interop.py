@@ -5,7 +5,8 @@ A client is a folder of clients/ and a class of installers.py. Its program is ru
 and TOPIC in its environment, TOPIC naming a topic of its own that does not exist yet. It exits with 0 if the feature
 works and with one sentence on stderr if not. On stdout it may ask for help, a word a line, and waits for "done" on
 stdin: `@kill-leader` kills the node that leads partition 0 of TOPIC (it is started again after the program).
-The feature `group` is played by several processes (see play_group). Python 3, standard library only.
+The feature `group` is played by several processes (see play_group), `example` is a pair of docs/examples (see
+examples.py). Python 3, standard library only.
 """
 
 import argparse
@@ -23,6 +24,7 @@ HERE = pathlib.Path(__file__).resolve().parent
 ROOT = HERE.parents[1]
 sys.path[:0] = [str(ROOT / "tests" / "tools"), str(ROOT / "tests" / "integration"), str(HERE)]
 import cli_harness  # noqa: E402
+import examples  # noqa: E402
 import harness  # noqa: E402
 import installers  # noqa: E402
 import matrix  # noqa: E402
@@ -44,6 +46,7 @@ FEATURES = {
     "failover": "a leader killed in the middle",
     "commit": "commit and resume",
     "group": "a group: a member joins, one is killed",
+    "example": "its pair in `docs/examples`, unchanged, with `localhost:9092`",
     "tools-topics": "`kafka-topics`: create, list, describe, more partitions, delete",
     "tools-configs": "`kafka-configs`: set, show, take back",
     "tools-groups": "`kafka-consumer-groups`: list, describe, reset offsets, delete",
@@ -214,9 +217,12 @@ def play_client(stage, client, features):
             continue
         started = time.monotonic()
         try:
-            stage.play(client.words, feature, f"{client.name.replace('.', '-')}-{feature}-{os.getpid()}")
+            if feature == "example":
+                examples.play(client.example())
+            else:
+                stage.play(client.words, feature, f"{client.name.replace('.', '-')}-{feature}-{os.getpid()}")
             results[feature] = matrix.WORKS
-        except (Failed, subprocess.SubprocessError, RuntimeError, TimeoutError) as error:
+        except (Failed, examples.Wrong, subprocess.SubprocessError, RuntimeError, TimeoutError) as error:
             results[feature] = str(error)
         stage.mend()
         verdict = "ok" if results[feature] == matrix.WORKS else f"FAILED: {results[feature]}"

@@ -1,12 +1,15 @@
 #!/usr/bin/env python3
 """The parts of scripts/interop.sh that need no client: the matrix, and what counts as a green run."""
 
+import itertools
 import pathlib
+import socket
 import sys
 import tempfile
 import unittest
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent))
+import examples  # noqa: E402
 import installers  # noqa: E402
 import interop  # noqa: E402
 import matrix  # noqa: E402
@@ -75,6 +78,65 @@ class ClientsTest(unittest.TestCase):
         with self.assertRaises(SystemExit) as refused:
             interop.parse(["kafka-pyhton"])
         self.assertEqual(refused.exception.code, 2)
+
+
+class ExamplesTest(unittest.TestCase):
+    def setUp(self):
+        offsets = [itertools.count() for _ in range(3)]  # of three partitions
+        self.good = [f"{account % 3}:{next(offsets[account % 3])} account-{account} payment-{number} and more"
+                     for _ in range(2) for number in range(100) for account in [number % 10]]
+
+    def refused(self, lines, sentence):
+        with self.assertRaisesRegex(examples.Wrong, sentence):
+            examples.judge(lines, 2)
+
+    def test_what_the_producer_sent_twice_is_taken(self):
+        examples.judge(self.good, 2)
+
+    def test_a_payment_lost_is_seen(self):
+        self.refused(self.good[:-1], "199 payments came instead of 200")
+        self.refused(self.good[:-1] + self.good[-1:] * 2, "201 payments")
+
+    def test_a_payment_that_comes_twice_instead_of_another_is_seen(self):
+        self.refused(self.good[:-1] + [self.good[0]], "the offsets of partition")
+
+    def test_an_account_out_of_order_is_seen(self):
+        swapped = {"payment-10 ": "payment-20 ", "payment-20 ": "payment-10 "}
+        lines = [next((line.replace(old, new) for old, new in swapped.items() if old in line), line)
+                 for line in self.good]
+        self.refused(lines, "account-0 is not in order")
+
+    def test_an_account_in_two_partitions_is_seen(self):
+        last = self.good.pop()
+        self.refused(self.good + ["3:0 " + last.partition(" ")[2]], "account-9 is not in one partition")
+
+    def test_a_line_that_is_no_payment_is_shown(self):
+        self.refused(["Traceback"], "printed 'Traceback'")
+
+    def test_a_busy_port_is_named(self):
+        with socket.socket() as other:
+            other.bind(("127.0.0.1", 0))
+            port = other.getsockname()[1]
+            self.assertFalse(examples.cli_harness.is_free(port))
+            usual = examples.cli_harness.PORTS
+            examples.cli_harness.PORTS = (port,)
+            try:
+                self.assertEqual(examples.busy_ports(nodes=1), [port])
+            finally:
+                examples.cli_harness.PORTS = usual
+
+    def test_the_files_that_are_played_are_those_of_the_docs(self):
+        played = set()
+        for name, make in installers.CLIENTS.items():
+            if play := make(name, pathlib.Path("/nowhere")).example():
+                self.assertIn("example", make(name, pathlib.Path("/nowhere")).features(interop.FEATURES))
+                for role in ("producer", "consumer"):
+                    path = pathlib.Path(play[role][-1])
+                    played.add(path)
+                    self.assertIn(play["topic"], path.read_text())
+                    self.assertIn("localhost:9092", path.read_text())
+        self.assertEqual(played, {path for folder in (ROOT / "docs" / "examples").glob("kafka-*")
+                                  for path in folder.iterdir() if path.suffix in (".py", ".java")})
 
 
 if __name__ == "__main__":
