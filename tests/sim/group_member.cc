@@ -91,23 +91,27 @@ void GroupMember::ComeBackLater() {
 }
 
 void GroupMember::Tick() {
-  const int64_t every_us = std::min(context_.swarm.commit_every_us, context_.swarm.session_us / 5);
+  const int64_t beat_us = context_.swarm.session_us / 5;
+  const int64_t every_us = std::min(context_.swarm.commit_every_us, beat_us / 2);
   After(1 + static_cast<int64_t>(random_.Below(static_cast<uint64_t>(2 * every_us))),
-        [this, every_us] {
+        [this, every_us, beat_us] {
           if (settling_) stalled_until_us_ = 0;
           if (context_.world.now_us() < stalled_until_us_) return Tick();
           if (MeetsMishap(every_us)) return;
           Tick();
           if (busy_ || stage_ != Stage::kReading) return;
           if (!coordinator_) return Find();
-          const int64_t silent_us = context_.world.now_us() - heard_at_us_;
+          // A commit tells nothing of a rebalance, so that heartbeats must not wait for them; but
+          // whoever stood still may commit first.
+          const int64_t silent_us = context_.world.now_us() - beaten_at_us_;
+          const bool stood_still = silent_us > context_.swarm.session_us;
           const bool read = std::any_of(places_.begin(), places_.end(), [](const auto& entry) {
             return entry.second.position > entry.second.committed;
           });
-          if (read && (silent_us < context_.swarm.session_us / 5 || random_.Chance(1, 2))) {
+          if (read && (silent_us < beat_us || (stood_still && random_.Chance(1, 2)))) {
             return Commit(false);
           }
-          if (silent_us >= every_us) Heartbeat();
+          if (silent_us >= beat_us) Heartbeat();
         });
 }
 
@@ -203,7 +207,6 @@ void GroupMember::JoinAgain() {
 }
 
 void GroupMember::NoteStillThere() {
-  heard_at_us_ = context_.world.now_us();
   if (stage_ != Stage::kReading || assigned_at_ == coordinator_) return;
   assigned_at_ = coordinator_;
   context_.reached.Count(Rare::kCoordinatorMoved);
@@ -344,7 +347,7 @@ void GroupMember::OnSynced(const SyncGroupResponse& synced) {
   last_generation_ = generation_;
   owned_before_ = *part;
   assigned_at_ = coordinator_;
-  heard_at_us_ = context_.world.now_us();
+  beaten_at_us_ = context_.world.now_us();
   stage_ = places_.empty() ? Stage::kReading : Stage::kOffsets;
   Go();
 }

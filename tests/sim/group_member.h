@@ -131,7 +131,7 @@ class GroupMember {
   int64_t asked_at_us_ = 0;
   std::optional<NodeId> coordinator_;
   int64_t stalled_until_us_ = 0;
-  int64_t heard_at_us_ = 0;   // when the coordinator last took it for a member
+  int64_t beaten_at_us_ = 0;  // when it last synced or sent a heartbeat
   uint64_t last_number_ = 0;  // of its commits and questions
 
   // As a member.

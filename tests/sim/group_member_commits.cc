@@ -134,6 +134,7 @@ void GroupMember::OnCommitted(const GroupEvent& commit, Code code, bool then_joi
 // ---- staying and leaving ----
 
 void GroupMember::Heartbeat() {
+  beaten_at_us_ = context_.world.now_us();
   HeartbeatRequest request;
   request.group_id = options_.group;
   request.generation_id = generation_;

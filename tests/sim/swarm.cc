@@ -177,7 +177,8 @@ void ChooseGroups(Random random, bool faults, Swarm* swarm) {
   swarm->groups = random.Chance(1, 3) ? 2 : 1;
   swarm->group_members = static_cast<int>(1 + random.Below(4));
   swarm->session_us = LogUniform(random, kSecond / 2, 6 * kSecond);
-  swarm->rebalance_us = LogUniform(random, kSecond / 4, 4 * kSecond);
+  // Members must hear of a rebalance before it is over.
+  swarm->rebalance_us = std::max(swarm->session_us, LogUniform(random, kSecond / 4, 4 * kSecond));
   swarm->commit_every_us = LogUniform(random, 20 * kMs, kSecond);
   swarm->mishap_every_us = LogUniform(random, kSecond, 16 * kSecond);
   if (!faults) swarm->mishap_every_us = 0;
