@@ -69,6 +69,7 @@ struct Partition::Impl {
   // ---- partition_read.cc ----
   Error OutOfRange(int64_t offset) const;
   void StartFetch(Fetch fetch);
+  void StartFetchBeyondEnd(Fetch fetch);
   void OnFetched(Fetch fetch, Result<std::vector<raft::Entry>> read);
   void WaitForMore(Fetch fetch, size_t missing_bytes);
   void AnswerFetch(Fetch fetch, const std::vector<raft::Entry>& entries);

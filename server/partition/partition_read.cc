@@ -47,9 +47,8 @@ void Partition::Impl::StartFetch(Fetch fetch) {
   if (const Status ready = replica.CheckReadyLeader(); !ready.ok()) {
     return fetch.done(ready.error());
   }
-  if (fetch.offset < state.log_start_offset() || fetch.offset > state.high_watermark()) {
-    return fetch.done(OutOfRange(fetch.offset));
-  }
+  if (fetch.offset < state.log_start_offset()) return fetch.done(OutOfRange(fetch.offset));
+  if (fetch.offset > state.high_watermark()) return StartFetchBeyondEnd(std::move(fetch));
   const bool wants_nothing = fetch.max_bytes == 0 && !fetch.at_least_one_batch;
   if (wants_nothing) return AnswerFetch(std::move(fetch), {});
   if (fetch.offset == state.high_watermark()) {
@@ -63,6 +62,18 @@ void Partition::Impl::StartFetch(Fetch fetch) {
                        if (alive.expired()) return fetch.done(Gone());
                        OnFetched(std::move(fetch), std::move(read));
                      });
+}
+
+/// Whoever was replaced and does not know it misses what others have acknowledged since. And a
+/// consumer that is told "out of range" begins anew: it must hear that only of who surely leads.
+void Partition::Impl::StartFetchBeyondEnd(Fetch fetch) {
+  replica.ReadBarrier([this, alive = std::weak_ptr<bool>(life),
+                       fetch = std::move(fetch)](const Status& barrier) mutable {
+    if (!barrier.ok()) return fetch.done(barrier.error());
+    if (alive.expired()) return fetch.done(Gone());
+    if (fetch.offset > state.high_watermark()) return fetch.done(OutOfRange(fetch.offset));
+    StartFetch(std::move(fetch));
+  });
 }
 
 void Partition::Impl::OnFetched(Fetch fetch, Result<std::vector<raft::Entry>> read) {

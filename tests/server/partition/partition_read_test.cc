@@ -69,6 +69,21 @@ TEST(PartitionReadTest, NothingAboveTheHighWatermarkIsServed) {
   EXPECT_EQ(cluster.Read(leader, 0)->batches.size(), 1u);
 }
 
+TEST(PartitionReadTest, DeposedLeaderCallsNoOffsetOutOfRange) {
+  TestCluster cluster;
+  cluster.Produce(BatchOf({"a"})).value();
+  const int old_leader = cluster.Leader();
+  cluster.Isolate(old_leader);
+  // Of a reader that has come further at the next leader; the old one does not know of that yet.
+  const Answer answer = BeginRead(&cluster, old_leader, 3, 0, 0);
+  const int leader = cluster.AwaitLeader(old_leader);
+  cluster.Produce(BatchOf({"b", "c"})).value();
+  ASSERT_TRUE(cluster.RunUntil([&] { return answer->has_value(); }));
+  EXPECT_EQ((*answer)->error().code, ErrorCode::kNotLeader) << (*answer)->error();
+  EXPECT_TRUE(cluster.Read(leader, 3).ok());
+  EXPECT_EQ(cluster.Read(leader, 4).error().code, ErrorCode::kOffsetOutOfRange);
+}
+
 // ---- long polls ----
 
 TEST(PartitionReadTest, LongPollIsAnsweredWhenARecordCommits) {
