@@ -176,17 +176,17 @@ void ChooseGroups(Random random, bool faults, Swarm* swarm) {
   if (random.Chance(1, 2)) return;
   swarm->groups = random.Chance(1, 3) ? 2 : 1;
   swarm->group_members = static_cast<int>(1 + random.Below(4));
-  swarm->session_us = LogUniform(random, kSecond / 2, 6 * kSecond);
+  swarm->session_us = LogUniform(random, 400 * kMs, 3 * kSecond);
   // Members must hear of a rebalance before it is over.
-  swarm->rebalance_us = std::max(swarm->session_us, LogUniform(random, kSecond / 4, 4 * kSecond));
+  swarm->rebalance_us = std::max(swarm->session_us, LogUniform(random, 250 * kMs, 2 * kSecond));
   swarm->commit_every_us = LogUniform(random, 20 * kMs, kSecond);
-  swarm->mishap_every_us = LogUniform(random, kSecond, 16 * kSecond);
+  swarm->mishap_every_us = LogUniform(random, kSecond / 2, 8 * kSecond);
   if (!faults) swarm->mishap_every_us = 0;
   swarm->kafka_producers = random.Chance(2, 3);
   server::Config::Groups& config = swarm->config.groups;
   config.partitions = static_cast<int64_t>(1 + random.Below(2));
-  config.initial_rebalance_delay_ms = random.Chance(1, 2) ? 0 : LogUniform(random, 50, 1'000);
-  config.min_session_timeout_ms = 500;
+  config.initial_rebalance_delay_ms = random.Chance(1, 2) ? 0 : LogUniform(random, 50, 500);
+  config.min_session_timeout_ms = 300;
 }
 
 }  // namespace
