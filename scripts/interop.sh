@@ -4,8 +4,8 @@
 #   scripts/interop.sh [CLIENT...] [--allow-skip] [--feature NAME]... [--no-matrix]
 #
 # Without a CLIENT all of them run: scripts/interop.sh --list names them, and the features. Each client is
-# installed into build/interop by the package manager of its language (python3-venv and pip, npm, go, mvn), in
-# the version that tests/interop/clients pins. A client that cannot be installed here is a skip.
+# installed into build/interop by the package manager of its language (python3-venv and pip, npm, go, mvn,
+# cargo), in the version that tests/interop/clients pins. A client that cannot be installed here is a skip.
 #
 #   --allow-skip     a skip does not fail the run; it is printed as a skip all the same
 #   --feature NAME   only this feature (may be given several times)

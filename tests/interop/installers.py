@@ -115,6 +115,19 @@ class GoClient(Client):
         self.words = [self.folder / "client"]
 
 
+class RustClient(Client):
+    """A crate; the first dependency of Cargo.toml is the client, and Cargo.lock pins all others. rdkafka brings
+    librdkafka's source, and builds it with the C compiler that is there anyway."""
+
+    def install(self):
+        super().install()
+        for path in self.source().iterdir():
+            shutil.copy2(path, self.folder)  # with its time: only what changed is built again
+        self.run("cargo", "build", "--quiet", "--release", "--locked", "--target-dir", "target")
+        self.version = re.search(r'version = "=([0-9.]+)"', (self.source() / "Cargo.toml").read_text()).group(1)
+        self.words = [self.folder / "target" / "release" / "client"]
+
+
 class JavaClient(Client):
     """clients/java with one version of kafka-clients, which is the end of the client's name in PINNED."""
 
@@ -170,6 +183,7 @@ CLIENTS = {
     "kafkajs": NodeClient,
     "franz-go": GoClient,
     "sarama": GoClient,
+    "rust-rdkafka": RustClient,
     "java-3.9": JavaClient,
     "java-4": JavaClient,
     "kafka-tools": KafkaTools,
