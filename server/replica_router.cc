@@ -210,10 +210,13 @@ void ReplicaRouter::StartPartition(const PartitionInfo& partition,
   replica.preferred =
       !partition.replicas.empty() && partition.replicas.front() == context_.config.self();
   storage::GroupState state = TakeLoaded(group);
+  // An image that has it founded here once more is of before it was erased: with its power, or to
+  // a damaged disk, the node lost the end of the controller's log, which says so.
+  const bool founds = bootstrap && !context_.store.WasErased(group);
   // The first voters are part of no entry: a damaged replica whose log begins anew must be told
   // them again.
   raft::Membership voters;
-  if (bootstrap || (state.damaged && !state.checkpoint)) {
+  if (founds || (state.damaged && !state.checkpoint)) {
     voters.voters = partition.founders;
     std::sort(voters.voters.begin(), voters.voters.end());
   }

@@ -29,11 +29,18 @@ std::shared_ptr<const GroupView> ViewTable::Find(GroupId group) const {
 
 void ViewTable::Set(GroupId group, std::shared_ptr<const GroupView> view) {
   const std::lock_guard lock(mutex_);
-  if (view == nullptr) {
-    views_.erase(group);
-  } else {
-    views_[group] = std::move(view);
-  }
+  views_[group] = std::move(view);
+}
+
+void ViewTable::SetErased(GroupId group) {
+  const std::lock_guard lock(mutex_);
+  views_.erase(group);
+  erased_.insert(group);
+}
+
+bool ViewTable::WasErased(GroupId group) const {
+  const std::lock_guard lock(mutex_);
+  return erased_.contains(group);
 }
 
 }  // namespace jangada::storage

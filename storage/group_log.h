@@ -7,6 +7,7 @@
 #include <mutex>
 #include <optional>
 #include <unordered_map>
+#include <unordered_set>
 #include <vector>
 
 #include "base/ids.h"
@@ -64,10 +65,14 @@ class ViewTable {
   /// Null: the store holds nothing of this group.
   std::shared_ptr<const GroupView> Find(GroupId group) const;
   void Set(GroupId group, std::shared_ptr<const GroupView> view);
+  /// The store holds it no longer. WasErased is true from then on, also if it is held again.
+  void SetErased(GroupId group);
+  bool WasErased(GroupId group) const;
 
  private:
   mutable std::mutex mutex_;
   std::unordered_map<GroupId, std::shared_ptr<const GroupView>> views_;
+  std::unordered_set<GroupId> erased_;
 };
 
 }  // namespace jangada::storage

@@ -40,6 +40,8 @@ void GroupWriter::Erase() {
   *log_ = GroupLog();
 }
 
+void GroupWriter::NoteErased() { Require(batch_->Put(db_.meta, ErasedKey(id_), "")); }
+
 Status GroupWriter::Apply(const GroupWrite& write) {
   // First what may fail, then the rows.
   if (Truncates(write, *log_)) {

@@ -23,6 +23,8 @@ class GroupWriter {
   /// lost with its votes.
   void Make(bool damaged);
   void Erase();
+  /// In the batch that erases it for good.
+  void NoteErased();
   /// Everything in `write` but erase. kDataCorrupt, with nothing put in the batch: a row that had
   /// to be read is damaged; kIoError: final.
   Status Apply(const GroupWrite& write);

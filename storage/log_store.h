@@ -40,6 +40,7 @@ Result<Checkpoint> DecodeCheckpoint(std::string_view bytes);
 struct GroupWrite {
   GroupId group;
   /// First: everything the group ever had is removed (its topic is gone, or it will be refilled).
+  /// Where nothing comes after, WasErased is true from then on.
   bool erase = false;
   /// The group is made by this write, by a replica that joins it: it is marked as `damaged` with
   /// `forgot_votes`, for it may have been a member before.
@@ -119,6 +120,9 @@ class LogStore {
   /// is known to hold.
   virtual bool may_have_lost_groups() const { return false; }
   virtual void ForgetLostGroups(Executor& reply_to, Callback<Status> done) = 0;
+  /// The group was erased here, and with it what it had voted and acknowledged: nobody may found it
+  /// (ids of groups are never given twice). As durable as the erasure. Any thread.
+  virtual bool WasErased(GroupId group) const = 0;
   /// What a restart would find of one group, so that its replica can start again in place after
   /// kDataCorrupt. kNotFound: the store holds nothing of it. After every earlier write of the
   /// group.

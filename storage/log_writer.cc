@@ -28,8 +28,10 @@ size_t RecordBytes(const GroupWrite& write) {
 
 }  // namespace
 
-LogWriter::LogWriter(const Context& context, Groups groups, bool lost_groups)
+LogWriter::LogWriter(const Context& context, Groups groups, const std::vector<GroupId>& erased,
+                     bool lost_groups)
     : context_(context), groups_(std::move(groups)), lost_groups_(lost_groups) {
+  for (const GroupId id : erased) context_.views.SetErased(id);
   for (const auto& [id, log] : groups_) context_.views.Set(id, log.View());
 }
 
@@ -151,6 +153,7 @@ Status LogWriter::AddToBatch(const GroupWrite& write) {
     bytes_dropped_ += log.open.bytes_before + log.open.bytes - log.bytes_gone;
     writer.Erase();
     if (!stays) {
+      writer.NoteErased();
       groups_.erase(write.group);
       return {};
     }
@@ -211,7 +214,11 @@ Status LogWriter::CommitBatch() {
   ReachCrashPoint(kCrashAfterMark);
   for (const GroupId group : touched_) {
     const auto log = groups_.find(group);
-    context_.views.Set(group, log == groups_.end() ? nullptr : log->second.View());
+    if (log == groups_.end()) {
+      context_.views.SetErased(group);
+    } else {
+      context_.views.Set(group, log->second.View());
+    }
   }
   touched_.clear();
   return {};

@@ -43,7 +43,9 @@ class LogWriter {
     Executor& executor;
   };
 
-  LogWriter(const Context& context, Groups groups, bool lost_groups);
+  /// `erased`: groups that the store held once; some of them may be among `groups` again.
+  LogWriter(const Context& context, Groups groups, const std::vector<GroupId>& erased,
+            bool lost_groups);
 
   void Submit(GroupWrite write, Executor& reply_to, Callback<Status> done);
   /// Runs `task` on the writer's executor after everything submitted before it is durable.

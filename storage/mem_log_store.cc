@@ -76,7 +76,7 @@ Status MemLogStore::Carry(GroupWrite& write) {
 
 void MemLogStore::NoteBytes(GroupId id) {
   const auto group = groups_.find(id);
-  const std::lock_guard lock(bytes_mutex_);
+  const std::lock_guard lock(view_mutex_);
   if (group == groups_.end()) {
     bytes_.erase(id);
   } else {
@@ -85,9 +85,14 @@ void MemLogStore::NoteBytes(GroupId id) {
 }
 
 std::optional<int64_t> MemLogStore::LogBytes(GroupId group) const {
-  const std::lock_guard lock(bytes_mutex_);
+  const std::lock_guard lock(view_mutex_);
   const auto found = bytes_.find(group);
   return found == bytes_.end() ? std::nullopt : std::optional(found->second);
+}
+
+bool MemLogStore::WasErased(GroupId group) const {
+  const std::lock_guard lock(view_mutex_);
+  return erased_.contains(group);
 }
 
 void MemLogStore::KeepFirst(Group* group, size_t count) {
@@ -115,7 +120,11 @@ Status MemLogStore::Apply(GroupWrite& write) {
     return Error{ErrorCode::kDataCorrupt, "the group is damaged; restart its replica"};
   }
   if (write.erase) groups_.erase(write.group);
-  if (write.erase && !write.hard_state && !write.install && write.entries.empty()) return {};
+  if (write.erase && !write.hard_state && !write.install && write.entries.empty()) {
+    const std::lock_guard lock(view_mutex_);
+    erased_.insert(write.group);
+    return {};
+  }
 
   const auto [it, made] = groups_.try_emplace(write.group);
   Group& group = it->second;
@@ -216,8 +225,9 @@ void MemLogStore::Rot(GroupId id, raft::Index index) {
 void MemLogStore::LoseEverything() {
   groups_.clear();
   lost_groups_ = true;
-  const std::lock_guard lock(bytes_mutex_);
+  const std::lock_guard lock(view_mutex_);
   bytes_.clear();
+  erased_.clear();
 }
 
 Result<std::vector<raft::Entry>> MemLogStore::Take(GroupId id, raft::IndexRange range,

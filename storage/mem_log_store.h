@@ -25,6 +25,7 @@ class MemLogStore final : public LogStore {
   Result<std::vector<GroupState>> Load() override;
   bool may_have_lost_groups() const override { return lost_groups_; }
   void ForgetLostGroups(Executor& reply_to, Callback<Status> done) override;
+  bool WasErased(GroupId group) const override;
   void Reload(GroupId group, Executor& reply_to, Callback<Result<GroupState>> done) override;
   void Persist(GroupWrite write, Executor& reply_to, Callback<Status> done) override;
   void Read(GroupId group, raft::IndexRange range, size_t max_bytes, Executor& reply_to,
@@ -101,8 +102,9 @@ class MemLogStore final : public LogStore {
   std::optional<Error> next_failure_;
   std::optional<Error> failed_;  // final
 
-  mutable std::mutex bytes_mutex_;
-  std::map<GroupId, int64_t> bytes_;  // of each group's log; guarded by bytes_mutex_
+  mutable std::mutex view_mutex_;     // guards what follows
+  std::map<GroupId, int64_t> bytes_;  // of each group's log
+  std::set<GroupId> erased_;
 };
 
 }  // namespace jangada::storage

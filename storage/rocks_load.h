@@ -11,6 +11,7 @@ namespace jangada::storage {
 struct LoadedLogs {
   LogWriter::Groups groups;
   std::vector<std::pair<GroupId, raft::Index>> damage;  // the first bad entry of a group
+  std::vector<GroupId> erased;                          // on this disk, once
   bool lost_groups = false;
 };
 

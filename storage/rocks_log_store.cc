@@ -80,7 +80,7 @@ struct RocksLogStore::Impl {
         space(std::move(parts.space)),
         mark(std::move(parts.mark)),
         reader(db),
-        writer({db, *space, views, mark, writer_executor}, std::move(loaded.groups),
+        writer({db, *space, views, mark, writer_executor}, std::move(loaded.groups), loaded.erased,
                loaded.lost_groups),
         readers(std::move(parts.readers)) {}
 
@@ -191,6 +191,8 @@ Result<std::vector<GroupState>> RocksLogStore::Load() {
 }
 
 bool RocksLogStore::may_have_lost_groups() const { return impl_->writer.lost_groups(); }
+
+bool RocksLogStore::WasErased(GroupId group) const { return impl_->views.WasErased(group); }
 
 void RocksLogStore::ForgetLostGroups(Executor& reply_to, Callback<Status> done) {
   impl_->writer.Run([impl = impl_.get(), &reply_to, done = std::move(done)]() mutable {

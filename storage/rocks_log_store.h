@@ -45,6 +45,7 @@ class RocksLogStore final : public LogStore {
 
   Result<std::vector<GroupState>> Load() override;
   bool may_have_lost_groups() const override;
+  bool WasErased(GroupId group) const override;
   void ForgetLostGroups(Executor& reply_to, Callback<Status> done) override;
   void Reload(GroupId group, Executor& reply_to, Callback<Result<GroupState>> done) override;
   void Persist(GroupWrite write, Executor& reply_to, Callback<Status> done) override;

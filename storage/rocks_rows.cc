@@ -39,6 +39,16 @@ std::string MetaKey(GroupId group, MetaTag tag, raft::Index index) {
   return key;
 }
 
+std::string ErasedKey(GroupId group) {
+  return MetaKey(kStoreRows, MetaTag::kErased, group.value());
+}
+
+std::optional<GroupId> GroupOfErasedKey(std::string_view key) {
+  const size_t size = MetaKey(kStoreRows, MetaTag::kErased).size() + sizeof(uint64_t);
+  if (key.size() != size) return std::nullopt;
+  return GroupId(LoadBig<uint64_t>(key.data() + key.size() - sizeof(uint64_t)));
+}
+
 GroupId GroupOfKey(std::string_view key) {
   CHECK_GE(key.size(), sizeof(uint64_t));
   return GroupId(LoadBig<uint64_t>(key.data()));

@@ -28,6 +28,7 @@ inline constexpr GroupId kStoreRows{~uint64_t{0}};
 enum class MetaTag : char {
   kCheckpoint = 'C',
   kDamaged = 'D',
+  kErased = 'E',  // ‖ group; kStoreRows only
   kFormat = 'F',  // kStoreRows only: u32 version
   kGroup = 'G',   // every group has this one
   kHardState = 'H',
@@ -41,10 +42,13 @@ std::string EntryKey(GroupId group, raft::Index index);
 std::string SparseKey(GroupId group, int64_t base_offset, raft::Index index);
 std::string MetaKey(GroupId group, MetaTag tag);
 std::string MetaKey(GroupId group, MetaTag tag, raft::Index index);
+std::string ErasedKey(GroupId group);
 /// The first key of a group in every column family; that of the next one ends its range.
 std::string GroupKey(GroupId group);
 
 GroupId GroupOfKey(std::string_view key);
+/// nullopt: not made by ErasedKey.
+std::optional<GroupId> GroupOfErasedKey(std::string_view key);
 /// The last eight bytes: the index of an entry, a sparse row, a membership or a term run.
 raft::Index IndexOfKey(std::string_view key);
 

@@ -30,8 +30,8 @@ class ReplicaHost {
   virtual ~ReplicaHost() = default;
 
   /// Starts the partition's replica from what is on disk, or new. `bootstrap`: the group is being
-  /// created and partition.founders are its first voters; otherwise a new one starts empty and
-  /// waits for a leader.
+  /// created and partition.founders are its first voters; otherwise, and where it was erased here
+  /// before, a new one starts empty and waits for a leader.
   virtual void StartPartition(const PartitionInfo& partition,
                               std::shared_ptr<const TopicInfo> topic, bool bootstrap) = 0;
   /// Stops the replica, if it runs, and erases all of the group's data.

@@ -5,6 +5,7 @@
 #include <gtest/gtest.h>
 
 #include "storage/mem_log_store.h"
+#include "tests/server/lonely_host.h"
 #include "tests/storage/manual_executor.h"
 
 namespace jangada::server {
@@ -12,21 +13,6 @@ namespace {
 
 constexpr GroupId kGroup{7};
 const raft::Membership kAlone{.voters = {NodeId(1)}, .outgoing = {}, .learners = {}};
-
-class NoTransport final : public Transport {
- public:
-  void Send(GroupId, raft::Message) override {}
-  void SendStatus(NodeId, const NodeStatus&) override {}
-  void Call(NodeId, PeerCall, int64_t, Callback<Result<Bytes>>) override {}
-};
-
-class NoObserver final : public HostObserver {
- public:
-  void OnLeadership(GroupId, const raft::RoleChange&, bool) override {}
-  void OnRefill(GroupId, RefillEvent) override {}
-  void OnLagging(GroupId, raft::Term, const std::vector<NodeId>&) override {}
-  void OnStoreFailed(const Error& error) override { ADD_FAILURE() << error.message; }
-};
 
 class ShardHostTest : public testing::Test {
  protected:

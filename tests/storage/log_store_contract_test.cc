@@ -1,114 +1,18 @@
 // What every LogStore promises (storage/log_store.h), asked of each of them.
-#include <gtest/gtest.h>
-#include <stdlib.h>
+#include "tests/storage/log_store_contract.h"
 
-#include <filesystem>
-#include <memory>
+#include <gtest/gtest.h>
+
 #include <optional>
 
-#include "storage/mem_log_store.h"
-#include "storage/rocks_log_store.h"
 #include "storage/sparse.h"
-#include "tests/storage/store_fixture.h"
 
 namespace jangada::storage {
 namespace {
 
-namespace fs = std::filesystem;
-
-constexpr GroupId kGroup{7};
-constexpr GroupId kOther{8};
 constexpr raft::Index kFarLast = 1 << 20;
 
-/// One store on one disk; Restart closes it and opens it again.
-class Subject {
- public:
-  virtual ~Subject() = default;
-  virtual LogStore& store() = 0;
-  virtual void Restart() = 0;
-  /// The disk loses all groups, and the store opens again.
-  virtual void LoseEverything() = 0;
-};
-
-class MemSubject final : public Subject {
- public:
-  LogStore& store() override { return store_; }
-  void Restart() override {}  // what is synced is all there is
-  void LoseEverything() override { store_.LoseEverything(); }
-
- private:
-  ThreadExecutor disk_{"disk"};
-  MemLogStore store_{disk_};
-};
-
-class RocksSubject final : public Subject {
- public:
-  RocksSubject() {
-    char name[] = "/tmp/jangada-store-XXXXXX";
-    folder_ = ::mkdtemp(name);
-    Start();
-  }
-  ~RocksSubject() override {
-    Stop();
-    fs::remove_all(folder_);
-  }
-  LogStore& store() override { return *store_; }
-  void Restart() override {
-    Stop();
-    Start();
-  }
-  void LoseEverything() override {
-    Stop();
-    fs::remove(folder_ / "store/db/CURRENT");
-    Start();
-  }
-
- private:
-  void Start() {
-    writer_ = std::make_unique<ThreadExecutor>("writer");
-    RocksOptions options;
-    options.path = folder_ / "store";
-    store_ = RocksLogStore::Open(options, *writer_).value();
-  }
-  void Stop() {
-    writer_->Stop();
-    store_.reset();
-    writer_.reset();
-  }
-
-  fs::path folder_;
-  std::unique_ptr<ThreadExecutor> writer_;
-  std::unique_ptr<RocksLogStore> store_;
-};
-
-template <class T>
-class LogStoreContract : public ::testing::Test {
- protected:
-  LogStore& store() { return subject_.store(); }
-  Caller call() { return Caller(store(), shard_); }
-  void Restart() { subject_.Restart(); }
-  void LoseEverything() { subject_.LoseEverything(); }
-  GroupState LoadOne() {
-    const auto states = store().Load().value();
-    CHECK_EQ(states.size(), 1U);
-    return states.front();
-  }
-
- private:
-  ThreadExecutor shard_{"shard"};
-  T subject_;
-};
-
-class StoreName {
- public:
-  template <class T>
-  static std::string GetName(int) {
-    return std::is_same_v<T, MemSubject> ? "Mem" : "Rocks";
-  }
-};
-
-using Subjects = ::testing::Types<MemSubject, RocksSubject>;
-TYPED_TEST_SUITE(LogStoreContract, Subjects, StoreName);
+TYPED_TEST_SUITE(LogStoreContract, StoreKinds, StoreName);
 
 TYPED_TEST(LogStoreContract, TheBytesOfALogAreThoseOfTheEntriesThatItHolds) {
   const auto sum = [](const std::vector<raft::Entry>& entries, size_t first, size_t end) {
@@ -328,32 +232,6 @@ TYPED_TEST(LogStoreContract, AnInstalledCheckpointKeepsTheSuffixWhenTold) {
   EXPECT_EQ(this->call().Read(kGroup, {7, 9})->size(), 3U);
 }
 
-TYPED_TEST(LogStoreContract, AnErasedGroupIsGone) {
-  ASSERT_TRUE(this->call().Append(kGroup, MakeEntries(1, 9, 1, 0)).ok());
-  ASSERT_TRUE(this->call().Append(kOther, MakeEntries(1, 9, 1, 0)).ok());
-  GroupWrite erase{kGroup};
-  erase.erase = true;
-  ASSERT_TRUE(this->call().Persist(std::move(erase)).ok());
-  EXPECT_EQ(this->call().Read(kGroup, {1, 9}).error().code, ErrorCode::kNotFound);
-  this->Restart();
-  EXPECT_EQ(this->LoadOne().group, kOther);
-  EXPECT_EQ(this->call().Read(kOther, {1, 9})->size(), 9U);
-}
-
-TYPED_TEST(LogStoreContract, EraseAndANewBeginningFitInOneWrite) {
-  ASSERT_TRUE(this->call().Append(kGroup, MakeEntries(1, 9, 1, 0)).ok());
-  GroupWrite write{kGroup};
-  write.erase = true;
-  write.hard_state = raft::HardState{4, NodeId(1)};
-  write.entries = MakeEntries(1, 2, 4, 0);
-  ASSERT_TRUE(this->call().Persist(std::move(write)).ok());
-  this->Restart();
-  const GroupState state = this->LoadOne();
-  EXPECT_EQ(state.last, (raft::Position{2, 4}));
-  EXPECT_EQ(state.hard_state.term, 4U);
-  EXPECT_EQ(state.terms, (std::vector<raft::TermRun>{{1, 4}}));
-}
-
 TYPED_TEST(LogStoreContract, FindsTheEntryThatHoldsAnOffset) {
   std::vector<raft::Entry> entries{MakeNoop(1, 1, 0)};
   for (raft::Entry& entry : MakeEntries(2, 60, 1, 0, 3, 2000)) entries.push_back(std::move(entry));
@@ -446,34 +324,6 @@ TYPED_TEST(LogStoreContract, WritesOfManyGroupsKeepTheirOrder) {
   for (const GroupState& state : states) {
     EXPECT_EQ(state.last, (raft::Position{kWrites, 1}));
     EXPECT_EQ(this->call().Read(state.group, {1, kWrites})->size(), kWrites);
-  }
-}
-
-TYPED_TEST(LogStoreContract, AGroupMadeAfterALossIsDamagedAndItsVotesAreInDoubt) {
-  ASSERT_TRUE(this->call().Append(kGroup, MakeEntries(1, 9, 1, 0)).ok());
-  this->LoseEverything();
-  ASSERT_TRUE(this->store().may_have_lost_groups());
-  ASSERT_TRUE(this->call().Append(kGroup, MakeEntries(1, 3, 9, 0)).ok());
-  for (int restart = 0; restart < 2; ++restart) {
-    EXPECT_TRUE(this->LoadOne().damaged);
-    EXPECT_TRUE(this->LoadOne().forgot_votes);
-    this->Restart();
-  }
-}
-
-TYPED_TEST(LogStoreContract, TheDamageMarkGoesInTheWriteThatUsesUpTheVote) {
-  this->LoseEverything();
-  ASSERT_TRUE(this->call().Append(kGroup, MakeEntries(1, 3, 9, 0)).ok());
-  GroupWrite whole{kGroup};
-  whole.hard_state = raft::HardState{9, NodeId(2)};
-  whole.clear_damaged = true;
-  ASSERT_TRUE(this->call().Persist(std::move(whole)).ok());
-  for (int restart = 0; restart < 2; ++restart) {
-    const GroupState state = *this->call().Reload(kGroup);
-    EXPECT_FALSE(state.damaged);
-    EXPECT_FALSE(state.forgot_votes);
-    EXPECT_EQ(state.hard_state, (raft::HardState{9, NodeId(2)}));
-    this->Restart();
   }
 }
 
