@@ -17,6 +17,7 @@ import time
 HANG_CPU_SECONDS = 40  # a world takes about one
 MAY_SURVIVE = 1 / 20
 MAY_DIE_AT_ONCE = 1 / 3
+SEEDS_OF_SURVIVORS = 25  # of those whose patch says why they may live: time is better spent on the others
 
 
 class Outcome:
@@ -88,6 +89,10 @@ class Trial:
         if outcome.checker and (self.killer is None or outcome.seed < self.killer.seed):
             self.killer = outcome
 
+    def may_go_on(self, max_seeds):
+        most = min(max_seeds, SEEDS_OF_SURVIVORS) if self.mutant.survives else max_seeds
+        return self.killer is None and self.seeds_tried() < most
+
     def passes_calm(self):
         return all(not outcome.checker for outcome in self.calm)
 
@@ -115,8 +120,7 @@ def hunt(trials, arguments, say):
     with concurrent.futures.ThreadPoolExecutor(arguments.jobs) as pool:
         while True:
             while len(running) < arguments.jobs and spent < arguments.cpu_seconds:
-                alive = [trial for trial in trials if trial.killer is None
-                         and trial.seeds_tried() < arguments.max_seeds]
+                alive = [trial for trial in trials if trial.may_go_on(arguments.max_seeds)]
                 if not alive:
                     break
                 trial = min(alive, key=lambda each: (each.under_way, each.next_seed))

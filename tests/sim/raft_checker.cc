@@ -157,6 +157,7 @@ void RaftChecker::ExtendGhost(GroupId group, raft::Index commit, raft::Term term
     }
     for (raft::Index index = next; index <= commit; ++index) {
       ghost.log.push_back(*replica->At(index));
+      if (ghost.log.back().is_membership) ghost.memberships.push_back(index);
       ++total_committed_;
     }
     FoldGhost(group, *holder->node);
@@ -308,6 +309,7 @@ void RaftChecker::OnMeta(Watched& watched, std::string_view key, std::string_vie
     case MetaTag::kDamaged:
       if (!std::exchange(replica.damaged, true)) reached_.Count(Rare::kDamageFound);
       ++replica.losses;
+      if (storage::MayHaveForgottenVotes(value)) replica.lost_votes = false;
       break;
     case MetaTag::kCheckpoint: OnCheckpoint(watched, group, value); break;
     case MetaTag::kGroup: {
@@ -366,13 +368,15 @@ void RaftChecker::OnGroupErased(Watched& watched, GroupId group) {
   replica.base_chain = 0;
   replica.base_known = true;
   replica.entries.clear();
-  replica.damaged = false;
+  replica.damaged = replica.lost_votes = false;
   replica.last_seen = {};
 }
 
 /// A fault took rows: what is left is read anew.
 void RaftChecker::Rescan(Watched& watched) {
+  std::map<GroupId, raft::HardState> before;
   for (auto& [group, replica] : watched.replicas) {
+    before[group] = replica.hard_state;
     replica = Replica{.last_seen = std::move(replica.last_seen), .losses = replica.losses + 1};
   }
   SimDisk& disk = watched.node->disk();
@@ -399,6 +403,10 @@ void RaftChecker::Rescan(Watched& watched) {
     const raft::Term term = TermOf(value);
     replica.entries.push_back(
         {term, GhostOf(group).chains.at(Key(index, term)), IsMembership(value)});
+  }
+  for (const auto& [group, hard_state] : before) {
+    Replica& replica = watched.replicas[group];
+    replica.lost_votes = replica.hard_state != hard_state;
   }
 }
 

@@ -9,6 +9,7 @@
 // a follower which that does not hold.
 #pragma once
 
+#include <algorithm>
 #include <cstdint>
 #include <functional>
 #include <iterator>
@@ -86,6 +87,7 @@ class RaftChecker final : public SimNode::Observer {
   struct Ghost {
     std::map<raft::Term, NodeId> leaders;
     std::vector<EntryId> log;                          // [i] is entry i + 1
+    std::vector<raft::Index> memberships;              // of the entries of `log`
     std::unordered_map<uint64_t, uint64_t> chains;     // (index, term) -> chain, of all logs ever
     std::unordered_map<uint64_t, uint32_t> holders;    // (index, term) -> nodes that ever synced it
     std::unordered_map<raft::Index, uint64_t> states;  // hash of the machine after the entry
@@ -98,6 +100,11 @@ class RaftChecker final : public SimNode::Observer {
     /// How often a follower had lost rows when the leader of the term learned of it.
     std::map<std::pair<raft::Term, NodeId>, uint64_t> told_of;
 
+    /// Of the newest membership among the entries up to `index`; 0: there is none.
+    raft::Index MembershipAt(raft::Index index) const {
+      const auto after = std::upper_bound(memberships.begin(), memberships.end(), index);
+      return after == memberships.begin() ? 0 : *std::prev(after);
+    }
     /// What a leader of `term` must hold. Not what later terms committed: it may learn only after
     /// them that it was elected.
     raft::Index CommittedBefore(raft::Term term) const {
@@ -117,6 +124,7 @@ class RaftChecker final : public SimNode::Observer {
     raft::Membership last_seen;      // in force when a process here was last looked at
     int64_t last_term_since_us = 0;  // when the first entry of the newest term was written
     uint64_t losses = 0;             // how often rows were lost here, or found damaged
+    bool lost_votes = false;         // with rows, and the store has not said so yet
     bool erased = false;             // the group was, at some time
     // In the process.
     raft::RoleChange role;

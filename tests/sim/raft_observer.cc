@@ -12,6 +12,9 @@ void RaftChecker::OnStarted(SimNode& node) {
     replica.ForgetProcess();
     replica.installed = 0;
     replica.term_at_start = replica.hard_state.term;
+    if (replica.damaged && std::exchange(replica.lost_votes, false)) {
+      Fail("forgotten-votes", node.id(), group, "lost its newest votes, and believes those it has");
+    }
   }
 }
 
@@ -87,6 +90,11 @@ void RaftChecker::CheckMembershipInForce(const Watched& watched, GroupId group,
     Fail("membership-in-force", watched.node->id(), group,
          "goes by the membership of entry " + std::to_string(index) +
              ", which its log does not hold");
+  }
+  if (const raft::Index newest = GhostOf(group).MembershipAt(status.commit); index < newest) {
+    Fail("membership-in-force", watched.node->id(), group,
+         "goes by the membership of entry " + std::to_string(index) + ", and knows that that of " +
+             std::to_string(newest) + " is committed");
   }
 }
 

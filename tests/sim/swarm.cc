@@ -100,11 +100,14 @@ std::set<FaultKind> FaultsOf(Theme theme) {
   using Kind = FaultKind;
   switch (theme) {
     case Theme::kFallingBehind:
-      return {Kind::kIsolate, Kind::kOneWay, Kind::kPause, Kind::kSlowDisk, Kind::kTransfer};
+      return {Kind::kIsolate,  Kind::kOneWay,   Kind::kPause,
+              Kind::kSlowDisk, Kind::kTransfer, Kind::kTrim};
     case Theme::kElections:
       return {Kind::kIsolate,  Kind::kSplit,    Kind::kOneWay,  Kind::kPause,
               Kind::kSlowLink, Kind::kSlowDisk, Kind::kTransfer};
-    case Theme::kChanges: return {Kind::kMove, Kind::kAmbush, Kind::kTransfer, Kind::kIsolate};
+    case Theme::kChanges:
+      return {Kind::kMove,    Kind::kAmbush,   Kind::kTransfer,
+              Kind::kIsolate, Kind::kSlowLink, Kind::kSlowDisk};
     case Theme::kForgetting:
       return {Kind::kPowerAll, Kind::kPower, Kind::kLoseTail, Kind::kRotMeta, Kind::kIsolate};
     default: return {};
@@ -117,10 +120,16 @@ void ChooseTheme(Random random, Swarm* swarm) {
   swarm->theme = static_cast<Theme>(random.Below(themes));
   if (swarm->theme == Theme::kElections) {
     swarm->weather.late = std::max<uint32_t>(swarm->weather.late, 300);
+    swarm->weather.doubled = std::max<uint32_t>(swarm->weather.doubled, 300);
+    if (random.Chance(1, 2)) swarm->window = std::max(swarm->window, 3);
+    for (TopicPlan& topic : swarm->topics) {
+      if (swarm->nodes >= 5 && random.Chance(1, 2)) topic.replicas = 5;
+    }
   }
   if (swarm->theme != Theme::kFallingBehind) return;
   swarm->config.storage.checkpoint_bytes = LogUniform(random, 300, 3'000);
   swarm->base.replica.trim_interval_us = 50 * kMs;
+  swarm->base.replica.proposal_timeout_us = 30 * kSecond;
   for (TopicPlan& topic : swarm->topics) {
     if (random.Chance(2, 3)) topic.configs["retention.bytes"] = "500";
   }
