@@ -2,7 +2,6 @@
 
 #include <algorithm>
 #include <utility>
-#include <variant>
 
 namespace jangada::server {
 namespace {
@@ -20,12 +19,12 @@ bool IsSurelyNotDone(ErrorCode code) {
          code == ErrorCode::kThrottled;
 }
 
-/// Refused by what is so just now, such as how many nodes are up. An attempt that came earlier was
-/// perhaps not refused, and is still on its way into the log.
-bool MayHaveBeenMadeBefore(const Request& request, ErrorCode refusal) {
-  const bool creates = std::holds_alternative<request::CreateTopic>(request) ||
-                       std::holds_alternative<request::CreateGroupsTopic>(request);
-  return creates && refusal != ErrorCode::kAlreadyExists;
+/// What the last try was told says nothing of an earlier one.
+Answer UnknownAfter(const Answer& refusal) {
+  return request::Refusal({ErrorCode::kTimeout,
+                           "the change may have been made, or may yet be; a later attempt was "
+                           "refused: " +
+                               refusal.message});
 }
 
 /// What the transport says is never the leader's word: a node that lags may refuse a connection to
@@ -138,14 +137,10 @@ void RequestRouter::OnAnswer(const PendingPtr& asked, Answer answer) {
   const bool fate_unknown = answer.error == ErrorCode::kTimeout;
   const bool again = answer.error && (IsSurelyNotDone(*answer.error) ||
                                       (fate_unknown && request::IsRepeatable(asked->request)));
-  if (answer.error && !again && asked->unknown_before &&
-      MayHaveBeenMadeBefore(asked->request, *answer.error)) {
-    answer.error = ErrorCode::kTimeout;
-    answer.message =
-        "the change may have been made, or may yet be; a second attempt was refused: " +
-        answer.message;
+  if (!again || stopped_) {
+    if (answer.error && asked->unknown_before) answer = UnknownAfter(answer);
+    return Finish(asked, std::move(answer));
   }
-  if (!again || stopped_) return Finish(asked, std::move(answer));
   // An attempt whose fate is unknown stays so, whatever becomes of the next one.
   asked->unknown_before |= fate_unknown;
   asked->under_way = asked->unknown_before;

@@ -230,6 +230,22 @@ TEST_F(ControllerTest, ARefusalBehindAnAttemptOfUnknownFateIsOfUnknownFate) {
   EXPECT_NE(answer->error().message.find("only"), std::string::npos) << answer->error();
 }
 
+TEST_F(ControllerTest, ACreationThatWasMadeAndDeletedSinceIsNotRefusedForItsSuccessor) {
+  BootThree();
+  network_.LoseAnswers(1);
+  std::optional<Result<Uuid>> answer;
+  node(2).controller->CreateTopic(Topic("t", 1, 1), [&](auto result) { answer = result; });
+  RunForSeconds(0.5);
+  ASSERT_TRUE(Wait([&](auto done) { node(1).controller->DeleteTopic("t", std::move(done)); }).ok());
+  ASSERT_TRUE(CreateTopic(1, Topic("t", 1, 1)).ok());
+  ASSERT_FALSE(answer.has_value());
+  RunForSeconds(3);  // it is repeated
+  ASSERT_TRUE(answer.has_value());
+  ASSERT_FALSE(answer->ok());
+  EXPECT_EQ(answer->error().code, ErrorCode::kTimeout);
+  EXPECT_NE(answer->error().message.find("already exists"), std::string::npos) << answer->error();
+}
+
 TEST_F(ControllerTest, ADeletionWhoseAnswerWasLostIsOfUnknownFate) {
   BootThree();
   ASSERT_TRUE(CreateTopic(1, Topic("t", 1, 1)).ok());
