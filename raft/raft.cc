@@ -301,7 +301,7 @@ PeerStatus Raft::DescribePeer(NodeId node, const PeerState& peer) const {
           .voter = membership().IsVoter(node),
           .recently_active = Since(peer.progress.heard_at()) < options_.election_ticks,
           .needs_snapshot = peer.progress.mode() == Progress::Mode::kSnapshot,
-          .whole = peer.loss.id == 0 || peer.told_whole};
+          .whole = peer.loss.id == 0 || peer.answered_whole};
 }
 
 RaftStatus Raft::status() const {

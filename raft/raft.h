@@ -69,7 +69,7 @@ struct PeerStatus {
   bool voter = false;
   bool recently_active = false;
   bool needs_snapshot = false;
-  bool whole = true;  // false: it was told to hold too little to vote yet (decision 33)
+  bool whole = true;  // false: it lost entries, and has not said since that it votes (decision 33)
 };
 
 struct RaftStatus {

@@ -34,10 +34,13 @@ void Raft::EndRefill(const FollowerState& follower) {
 /// answer was given before the loss, so nothing that it says is true any more.
 bool Raft::LearnOfLoss(PeerState& peer, const Loss& loss, Index next) {
   if (loss.id == peer.loss.id) return true;
-  if (loss.id == 0) return peer.told_whole;
+  if (loss.id == 0) {
+    peer.answered_whole = peer.told_whole;
+    return peer.told_whole;
+  }
   peer.progress.Refill(std::min(next, log_.last().index + 1));
   peer.loss = loss;
-  peer.told_whole = false;
+  peer.told_whole = peer.answered_whole = false;
   peer.whole_at = AppendEntry({.term = hard_state_.term, .type = EntryType::kNoop}).index;
   return true;
 }

@@ -47,7 +47,8 @@ struct PeerState {
   /// committed. Remembered afterwards, so that a late echo of it is not taken for a new loss.
   Loss loss{};
   Index whole_at = 0;
-  bool told_whole = false;  // from then on it may answer without naming the loss
+  bool told_whole = false;      // from then on it may answer without naming the loss ...
+  bool answered_whole = false;  // ... and has done so: it knows, and votes
 };
 
 struct Transfer {

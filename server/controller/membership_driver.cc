@@ -32,9 +32,9 @@ Nodes Union(const Nodes& a, const Nodes& b) {
   return out;
 }
 
-bool MajorityIsLive(const Nodes& voters, const std::function<bool(NodeId)>& is_live) {
-  const auto live = std::count_if(voters.begin(), voters.end(), is_live);
-  return static_cast<size_t>(live) > voters.size() / 2;
+bool IsMajorityOf(const Nodes& voters, const std::function<bool(NodeId)>& is_so) {
+  const auto count = std::count_if(voters.begin(), voters.end(), is_so);
+  return static_cast<size_t>(count) > voters.size() / 2;
 }
 
 }  // namespace
@@ -70,13 +70,18 @@ MembershipStep NextMembershipStep(NodeId self, const DesiredMembers& desired,
   const auto lags = [&status](NodeId node) { return !IsCaughtUp(status, node); };
   if (std::any_of(missing.begin(), missing.end(), lags)) return StepWait{};
 
+  // With a majority that could not vote (it is being refilled, say) nobody could be elected any
+  // more, should this leader be lost.
+  const auto may_elect = [&](NodeId node) {
+    return is_live(node) && (node == self || IsCaughtUp(status, node));
+  };
   if (voters != wanted && !Contains(wanted, self)) {
     // The leader leaves: another one, which stays, makes the change. Where none of the present
     // voters stays, the new ones become voters beside them first.
     const Nodes staying = Without(voters, Without(voters, wanted));
     if (staying.empty()) {
       const Nodes both = Union(voters, wanted);
-      if (!MajorityIsLive(wanted, is_live)) return StepWait{};
+      if (!IsMajorityOf(wanted, may_elect)) return StepWait{};
       return StepPropose{{both, Without(wanted_learners, both)}};
     }
     for (const NodeId heir : desired.voters) {  // in their order: the preferred leader first
@@ -86,7 +91,7 @@ MembershipStep NextMembershipStep(NodeId self, const DesiredMembers& desired,
     }
     return StepWait{};
   }
-  if (voters != wanted && !MajorityIsLive(wanted, is_live)) return StepWait{};
+  if (voters != wanted && !IsMajorityOf(wanted, may_elect)) return StepWait{};
   return StepPropose{{wanted, wanted_learners}};
 }
 

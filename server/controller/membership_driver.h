@@ -37,7 +37,8 @@ inline constexpr raft::Index kMayVoteWithin = 256;
 /// replica that has not answered yet may lack everything, and have forgotten its votes.
 bool IsCaughtUp(const raft::RaftStatus& status, NodeId node);
 
-/// `is_live`: heard from lately; voters are not moved to a set whose majority is not.
+/// `is_live`: heard from lately. Voters are not moved to a set whose majority is not, or lacks so
+/// much that it could elect nobody.
 MembershipStep NextMembershipStep(NodeId self, const DesiredMembers& desired,
                                   const raft::RaftStatus& status,
                                   const std::function<bool(NodeId)>& is_live);

@@ -206,7 +206,9 @@ TEST(RaftRefill, PeerIsWholeOnceItHoldsACommittedEntryThatIsYoungerThanTheNewsOf
   leader.HearAppend(2, 2, kLoss);
   EXPECT_EQ(leader.ToldWhole(2), kLoss.id);
   EXPECT_EQ(leader.LastTo<Heartbeat>(3)->whole, 0u);
+  EXPECT_FALSE(leader.raft.status().peers[0].whole) << "it may not have heard that";
   leader.HearHeartbeat(2, 2, {});
+  EXPECT_TRUE(leader.raft.status().peers[0].whole);
   leader.Append();
   leader.Acknowledge(2, 3);
   EXPECT_EQ(leader.raft.commit(), 3u) << "it counts like everybody";

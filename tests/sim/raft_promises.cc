@@ -57,7 +57,10 @@ void RaftChecker::OnSend(NodeId node, GroupId group, const raft::Message& messag
     }
     const auto leader = ghost.leaders.find(message.term);
     if (reply->accepted && leader != ghost.leaders.end()) {
-      const EntryId* const there = nodes_.at(leader->second).replicas[group].At(reply->match);
+      // In a later term it may have replaced its log.
+      const Replica& leading = nodes_.at(leader->second).replicas[group];
+      const bool is_its_log = leading.hard_state.term == message.term;
+      const EntryId* const there = is_its_log ? leading.At(reply->match) : nullptr;
       const EntryId* const here = replica.At(reply->match);
       if (there != nullptr && here != nullptr && there->chain != here->chain) {
         Fail("log-matching", node, group,

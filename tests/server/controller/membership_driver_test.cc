@@ -121,6 +121,25 @@ TEST(MembershipDriver, VotersAreNotMovedToASetWithoutALiveMajority) {
       NextMembershipStep(NodeId(1), {Nodes({1, 2}), {}}, status, only_self)));
 }
 
+TEST(MembershipDriver, VotersAreNotMovedToASetWhoseMajorityCouldElectNobody) {
+  const DesiredMembers desired{Nodes({1, 2, 3}), {}};
+  auto status = LeaderStatus(1, {Nodes({1, 3, 4}), {}, Nodes({2})});
+  const auto peer = [&](int id) -> raft::PeerStatus& {
+    return *std::find_if(status.peers.begin(), status.peers.end(),
+                         [id](const auto& each) { return each.node == NodeId(id); });
+  };
+  peer(3).whole = false;  // one of three: the new one makes up for it
+  ExpectProposal(Next(1, desired, status), Nodes({1, 2, 3}), {});
+  peer(2).whole = false;  // it has not heard yet that it is whole
+  EXPECT_TRUE(std::holds_alternative<StepWait>(Next(1, desired, status)));
+  peer(2).whole = true;
+  peer(3).whole = true;
+  const DesiredMembers fewer{Nodes({1, 3}), {}};
+  ExpectProposal(Next(1, fewer, status), Nodes({1, 3}), {});
+  peer(3).whole = false;
+  EXPECT_TRUE(std::holds_alternative<StepWait>(Next(1, fewer, status)));
+}
+
 TEST(MembershipDriver, LearnersComeGoAndChangePlaces) {
   const auto status = LeaderStatus(1, {Nodes({1, 2, 3}), {}, Nodes({5})});
   ExpectProposal(Next(1, {Nodes({1, 2, 3}), Nodes({4})}, status), Nodes({1, 2, 3}), Nodes({4}));
