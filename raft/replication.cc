@@ -100,6 +100,7 @@ void Raft::HeardFollower(NodeId node, Ticks at) {
   if (peer == nullptr) return;
   peer->progress.HeardAt(at);
   peer->vouched_at = std::max(peer->vouched_at.value_or(at), at);
+  peer->answered_whole = peer->told_whole;  // nobody vouches that he lacks nothing before
   CheckInvariants();
 }
 

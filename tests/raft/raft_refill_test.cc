@@ -214,6 +214,16 @@ TEST(RaftRefill, PeerIsWholeOnceItHoldsACommittedEntryThatIsYoungerThanTheNewsOf
   EXPECT_EQ(leader.raft.commit(), 3u) << "it counts like everybody";
 }
 
+TEST(RaftRefill, WhoSaysByNoMessageThatItLacksNothingIsWholeToo) {
+  Leader leader(3);
+  leader.HearHeartbeat(2, 1, kLoss);
+  leader.HearAppend(2, 2, kLoss);
+  ASSERT_EQ(leader.ToldWhole(2), kLoss.id);
+  EXPECT_FALSE(leader.raft.status().peers[0].whole);
+  leader.raft.HeardFollower(NodeId(2), leader.now);
+  EXPECT_TRUE(leader.raft.status().peers[0].whole) << "an idle group sends nothing it could answer";
+}
+
 TEST(RaftRefill, PeerIsNotWholeBeforeThatEntryIsCommitted) {
   Leader leader(5);
   leader.HearHeartbeat(2, 1, kLoss);
