@@ -14,6 +14,7 @@
 #include <optional>
 #include <set>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "server/kafka/handlers/handlers.h"
@@ -94,6 +95,7 @@ class GroupMember {
   void OnOffsets(uint64_t question, const server::kafka::OffsetFetchResponse& told);
   void Heartbeat();
   void Commit(bool then_join);
+  void CommitOfThePast();
   void OnCommitted(const history::GroupEvent& commit, Code code, bool then_join);
   void Leave();
   /// Errors that any of the calls may end in; what it does then. False: none of them.
@@ -139,6 +141,7 @@ class GroupMember {
   int32_t generation_ = -1;
   std::vector<server::kafka::SyncGroupRequest::Assignment> divided_;  // as the leader
   std::optional<NodeId> assigned_at_;
+  std::optional<std::pair<server::kafka::OffsetCommitRequest, history::GroupEvent>> last_commit_;
   bool is_new_ = true;            // this process was not told a part yet
   int32_t last_generation_ = -1;  // in which the member had a part, over all its processes
 

@@ -70,6 +70,7 @@ void GroupMember::OnOffsets(uint64_t question, const OffsetFetchResponse& told) 
   }
   NoteStillThere();
   stage_ = Stage::kReading;
+  if (random_.Chance(1, 4)) CommitOfThePast();
 }
 
 void GroupMember::Commit(bool then_join) {
@@ -92,6 +93,7 @@ void GroupMember::Commit(bool then_join) {
   if (options_.is_static) request.group_instance_id = client_id_;
   for (auto& [topic, partitions] : topics) request.topics.push_back({topic, partitions});
   watch_.Add(event);
+  last_commit_ = {request, event};
   Ask<OffsetCommitRequest>(request, versions_.commit, context_.swarm.call_timeout_us,
                            [this, event, then_join](const OffsetCommitResponse& committed) {
                              Code code = Code::kNone;
@@ -102,6 +104,31 @@ void GroupMember::Commit(bool then_join) {
                              }
                              OnCommitted(event, code, then_join);
                            });
+}
+
+/// As a thread would that has fallen behind: what it last committed in an earlier generation. It
+/// must be refused.
+void GroupMember::CommitOfThePast() {
+  if (!last_commit_ || last_commit_->second.generation >= generation_ || !coordinator_) return;
+  auto [request, event] = *last_commit_;
+  if (event.process != process_ || event.offsets.empty()) return;
+  event.number = ++last_number_;
+  const CommitNote note{process_, event.number, event.generation};
+  request.member_id = member_id_;
+  for (auto& topic : request.topics) {
+    for (auto& partition : topic.partitions) partition.committed_metadata = note.Encode();
+  }
+  watch_.Add(event);
+  AskKafka<OffsetCommitRequest>(
+      context_.door, *coordinator_, context_.swarm.call_timeout_us, client_id_, versions_.commit,
+      request, [this, event](const Result<OffsetCommitResponse>& answer) mutable {
+        if (!answer.ok()) return;
+        const Code code = answer->topics.at(0).partitions.at(0).error_code;
+        if (code == Code::kRequestTimedOut) return;
+        if (code == Code::kIllegalGeneration) context_.reached.Count(Rare::kPastCommitRefused);
+        event.kind = code == Code::kNone ? Kind::kDone : Kind::kRefused;
+        watch_.Add(event);
+      });
 }
 
 void GroupMember::OnCommitted(const GroupEvent& commit, Code code, bool then_join) {
