@@ -165,6 +165,7 @@ Result<LoadedLogs> LoadLogs(const RocksDb& db, bool check_all) {
     if (suspect) loaded.damage.emplace_back(group, *suspect);
     loaded.groups.emplace(group, std::move(log));
   }
+  if (!row->status().ok()) return RowsUnread(row->status());
   const std::string erased = MetaKey(kStoreRows, MetaTag::kErased);
   for (row->Seek(erased); row->Valid() && View(row->key()).starts_with(erased); row->Next()) {
     const auto group = GroupOfErasedKey(View(row->key()));
