@@ -46,7 +46,7 @@ std::string ErasedKey(GroupId group) {
 std::optional<GroupId> GroupOfErasedKey(std::string_view key) {
   const size_t size = MetaKey(kStoreRows, MetaTag::kErased).size() + sizeof(uint64_t);
   if (key.size() != size) return std::nullopt;
-  return GroupId(LoadBig<uint64_t>(key.data() + key.size() - sizeof(uint64_t)));
+  return GroupId(IndexOfKey(key));
 }
 
 GroupId GroupOfKey(std::string_view key) {
