@@ -40,17 +40,33 @@ Replica::Impl::~Impl() {
   if (context.pulses != nullptr) context.pulses->Leave(options.group);
 }
 
+namespace {
+
+/// Of the entry at `index`, or of the place before the first one; nullopt: the log has none there.
+std::optional<raft::Term> TermIn(const raft::Restored& log, raft::Index index) {
+  if (index == 0 && log.first_index == 1) return 0;
+  if (index > log.last.index) return std::nullopt;
+  std::optional<raft::Term> term;
+  for (const raft::TermRun& run : log.terms) {
+    if (run.first_index <= index) term = run.term;
+  }
+  return term;
+}
+
+}  // namespace
+
 Status Replica::Impl::Open(const storage::GroupState& state, const raft::Membership& bootstrap,
                            bool keep_machine) {
   // It may have been here before, have voted and acknowledged, and been erased when it was moved
   // away: with its vote a candidate that knows of none of that could win (docs/decisions.md 37).
   joining = must_mark_join = state.IsEmpty() && bootstrap.IsEmpty();
   Folded next;
-  raft::Index folds_in = 0;  // the checkpoint
+  raft::Position folds_in;  // of the checkpoint
   if (state.checkpoint) {
     TRY_ASSIGN(const FoldedState stored, DecodeFoldedState(state.checkpoint->state));
     next.base = stored.base;
-    next.machine = folds_in = stored.applied.index;
+    folds_in = stored.applied;
+    next.machine = folds_in.index;
     next.next_offset = stored.next_offset;
     if (!keep_machine) {
       TRY(machine->RestoreState(stored.machine.view(), stored.next_offset,
@@ -89,9 +105,13 @@ Status Replica::Impl::Open(const storage::GroupState& state, const raft::Members
     }
     restored.memberships = state.memberships;
   }
-  // From the checkpoint on, even where the machine has come further: next_offset is its too, and
-  // what the machine has had already passes it by.
-  next.applied = std::min(folds_in, restored.last.index);
+  // From the checkpoint on, even where the machine has come further: what it has had already passes
+  // it by. Is the entry to which the checkpoint folds not in the log, then nobody knows how much of
+  // the log is committed: behind a checkpoint of the leader's a suffix may have stayed that goes
+  // another way.
+  const bool holds_folded = TermIn(restored, folds_in.index) == folds_in.term;
+  next.applied = holds_folded ? folds_in.index : base.index;
+  if (!holds_folded) next.next_offset = next.base.next_offset;
   restored.applied = next.applied;
   ++counters.starts;
   refilling = restored.refill;

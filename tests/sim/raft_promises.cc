@@ -12,6 +12,8 @@ void RaftChecker::CheckVoteForAnOlderLog(NodeId node, GroupId group, const raft:
   const Replica& replica = nodes_.at(node).replicas[group];
   const auto campaign = ghost.campaigns.find({message.term, message.to});
   if (campaign == ghost.campaigns.end() || replica.damaged || replica.losses > 0) return;
+  // A leader of a later term overtook the vote on its way to the disk, perhaps with older entries.
+  if (replica.hard_state.term > message.term) return;
   raft::Position mine;
   for (size_t i = replica.entries.size(); i > 0 && mine.index == 0; --i) {
     const raft::Term term = replica.entries[i - 1].term;

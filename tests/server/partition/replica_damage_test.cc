@@ -2,6 +2,8 @@
 // refilled by its peers, and votes again when it is whole.
 #include <gtest/gtest.h>
 
+#include "server/partition/folded_state.h"
+#include "server/partition/partition_state.h"
 #include "server/partition/replica.h"
 #include "tests/server/partition/big_records.h"
 #include "tests/server/partition/test_cluster.h"
@@ -162,6 +164,37 @@ TEST(ReplicaTest, ReplicaThatLostItsVotesMakesTheGroupWaitForBothOthersAndNeverV
   EXPECT_FALSE(state.damaged);
   EXPECT_EQ(state.hard_state.vote, NodeId(cluster.Leader()));
   EXPECT_EQ(ReadAllFrom(&cluster, lost, 0).size(), (*append)->ok() ? 11u : 10u);
+}
+
+/// A checkpoint of the leader's came to a log that holds the place where it begins, so what is
+/// behind stayed, and goes another way; then the power went.
+TEST(ReplicaTest, SuffixThatStayedBehindACheckpointIsNotTakenForCommittedByARestart) {
+  TestCluster cluster;
+  ProduceBigs(&cluster, 0, 5);
+  AwaitConvergence(&cluster);
+  const int node = OtherThan(cluster.Leader());
+  cluster.Crash(node);
+  cluster.Isolate(node);
+  const storage::GroupState held = cluster.store(node).Load()->at(0);
+  ASSERT_GE(held.last.index, 5u);
+  server::FoldedState folded;
+  folded.base.meta.last = {2, held.terms.front().term};
+  folded.base.meta.membership.membership.voters = {NodeId(1), NodeId(2), NodeId(3)};
+  folded.base.next_offset = 1;
+  folded.applied = {5, held.terms.back().term + 1};
+  folded.next_offset = 4;
+  folded.machine = server::PartitionState(100).Encode();
+  storage::GroupWrite write{TestCluster::kGroup};
+  write.install = storage::GroupWrite::Install{
+      {folded.base.meta, folded.base.next_offset, 0, server::EncodeFoldedState(folded)}, true};
+  std::optional<Status> written;
+  cluster.store(node).Persist(std::move(write), cluster.executor(node),
+                              [&](const Status& status) { written = status; });
+  ASSERT_TRUE(cluster.RunUntil([&] { return written.has_value(); }));
+  ASSERT_TRUE(written->ok());
+  cluster.Start(node);
+  EXPECT_EQ(cluster.partition(node).replica().status().last, held.last);
+  EXPECT_EQ(cluster.partition(node).replica().status().commit, 2u) << "the rest may be replaced";
 }
 
 TEST(ReplicaTest, ReplicaThatWasMovedAwayAndBackElectsNobodyWithTheOldConfiguration) {
