@@ -27,8 +27,18 @@ struct Overloaded : Handlers... {
 template <class... Handlers>
 Overloaded(Handlers...) -> Overloaded<Handlers...>;
 
-/// The terms of the log on disk. Entries that the snapshot folds in may still be there; without any
-/// entry after a damage below the snapshot, the snapshot alone is the log.
+/// The snapshot's, and those of later entries. (A replica that joined late may have a snapshot from
+/// before it met a configuration at all.)
+MembershipHistory RestoreMemberships(const Restored& restored) {
+  MembershipHistory history(restored.snapshot.membership);
+  for (const MembershipAt& at : restored.memberships) {
+    if (at.index > history.InForce().index && at.index <= restored.last.index) history.Append(at);
+  }
+  return history;
+}
+
+}  // namespace
+
 TermHistory RestoreTerms(const Restored& restored) {
   const Position snapshot = restored.snapshot.last;
   const bool empty = restored.last.index < restored.first_index || restored.terms.empty();
@@ -48,18 +58,6 @@ TermHistory RestoreTerms(const Restored& restored) {
   if (base.index == restored.last.index) return TermHistory(base);
   return TermHistory(base, std::move(runs), restored.last.index);
 }
-
-/// The snapshot's, and those of later entries. (A replica that joined late may have a snapshot from
-/// before it met a configuration at all.)
-MembershipHistory RestoreMemberships(const Restored& restored) {
-  MembershipHistory history(restored.snapshot.membership);
-  for (const MembershipAt& at : restored.memberships) {
-    if (at.index > history.InForce().index && at.index <= restored.last.index) history.Append(at);
-  }
-  return history;
-}
-
-}  // namespace
 
 const char* RoleName(Role role) {
   switch (role) {

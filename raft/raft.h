@@ -62,6 +62,10 @@ struct Restored {
   bool forgot_votes = false;
 };
 
+/// The terms of the log on disk. Entries that the snapshot folds in may still be there; without any
+/// entry after a damage below the snapshot, the snapshot alone is the log.
+TermHistory RestoreTerms(const Restored& restored);
+
 /// How one follower stands, for `cluster status` and metrics.
 struct PeerStatus {
   NodeId node;

@@ -40,21 +40,6 @@ Replica::Impl::~Impl() {
   if (context.pulses != nullptr) context.pulses->Leave(options.group);
 }
 
-namespace {
-
-/// Of the entry at `index`, or of the place before the first one; nullopt: the log has none there.
-std::optional<raft::Term> TermIn(const raft::Restored& log, raft::Index index) {
-  if (index == 0 && log.first_index == 1) return 0;
-  if (index > log.last.index) return std::nullopt;
-  std::optional<raft::Term> term;
-  for (const raft::TermRun& run : log.terms) {
-    if (run.first_index <= index) term = run.term;
-  }
-  return term;
-}
-
-}  // namespace
-
 Status Replica::Impl::Open(const storage::GroupState& state, const raft::Membership& bootstrap,
                            bool keep_machine) {
   // It may have been here before, have voted and acknowledged, and been erased when it was moved
@@ -109,7 +94,7 @@ Status Replica::Impl::Open(const storage::GroupState& state, const raft::Members
   // it by. Is the entry to which the checkpoint folds not in the log, then nobody knows how much of
   // the log is committed: behind a checkpoint of the leader's a suffix may have stayed that goes
   // another way.
-  const bool holds_folded = TermIn(restored, folds_in.index) == folds_in.term;
+  const bool holds_folded = raft::RestoreTerms(restored).Contains(folds_in);
   next.applied = holds_folded ? folds_in.index : base.index;
   if (!holds_folded) next.next_offset = next.base.next_offset;
   restored.applied = next.applied;
