@@ -301,6 +301,7 @@ class Raft {
   bool IsDamaged() const { return loss_.id != 0; }
   void EndRefill(const FollowerState& follower);
   bool LearnOfLoss(PeerState& peer, const Loss& loss, Index next);
+  Position AppendMark();
   uint64_t TellIfWhole(PeerState& peer);
   bool MayHaveForgottenVotes(const PeerState& peer) const;
   Index ReachedByQuorum() const;

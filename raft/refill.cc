@@ -41,8 +41,15 @@ bool Raft::LearnOfLoss(PeerState& peer, const Loss& loss, Index next) {
   peer.progress.Refill(std::min(next, log_.last().index + 1));
   peer.loss = loss;
   peer.told_whole = peer.answered_whole = false;
-  peer.whole_at = AppendEntry({.term = hard_state_.term, .type = EntryType::kNoop}).index;
+  peer.whole_at = AppendMark().index;
   return true;
+}
+
+/// The voters that the group began with stand in no entry, and may be written nowhere at the peer:
+/// then the mark itself names them.
+Position Raft::AppendMark() {
+  if (memberships_.InForce().index == 0) return AppendMembership(membership());
+  return AppendEntry({.term = hard_state_.term, .type = EntryType::kNoop});
 }
 
 /// What the next heartbeat says of the peer's loss.

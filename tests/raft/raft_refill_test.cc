@@ -224,6 +224,20 @@ TEST(RaftRefill, WhoSaysByNoMessageThatItLacksNothingIsWholeToo) {
   EXPECT_TRUE(leader.raft.status().peers[0].whole) << "an idle group sends nothing it could answer";
 }
 
+TEST(RaftRefill, WhoBeginsEmptyLearnsOfTheVotersThatTheGroupBeganWith) {
+  Leader leader(3);
+  leader.HearHeartbeat(2, 0, kLoss);
+  Restored nothing;
+  nothing.refill = true;
+  Solo solo(nothing, SoloOptions(2));
+  solo.Step(1, 1, AppendRequest{.prev = {0, 0}, .entries = leader.log, .commit = 1});
+  solo.Settle();
+  EXPECT_EQ(solo.raft.status().membership.membership, leader.raft.status().membership.membership);
+  leader.Acknowledge(3, 2);
+  leader.HearHeartbeat(2, 0, kLossOfVotes);
+  EXPECT_EQ(leader.log.back().type, EntryType::kNoop) << "they stand in an entry now";
+}
+
 TEST(RaftRefill, PeerIsNotWholeBeforeThatEntryIsCommitted) {
   Leader leader(5);
   leader.HearHeartbeat(2, 1, kLoss);
