@@ -134,7 +134,8 @@ std::string Cluster::WhyNotConverged() {
       const raft::RaftStatus status = replica->status();
       if (status.refilling) return who + " is being refilled";
       if (status.membership.membership != led.membership.membership) {
-        return who + " goes by another membership: " + status.membership.membership.ToString();
+        return who + " goes by another membership: " + status.membership.membership.ToString() +
+               Describe(group);
       }
       if (status.last != led.last || status.durable != led.last.index ||
           replica->applied() != led.last.index) {

@@ -98,7 +98,8 @@ void RaftChecker::CheckMembershipInForce(const Watched& watched, GroupId group,
   }
 }
 
-/// Of a disk that lost rows the leader knows nothing until it is told; then it must know.
+/// Of a disk that lost rows the leader knows nothing until it is told; then it must know. What
+/// went on to a later term may have dropped what it had said, and its old leader reads that late.
 void RaftChecker::CheckMatches(const Watched& watched, GroupId group,
                                const raft::RaftStatus& status) {
   Ghost& ghost = GhostOf(group);
@@ -109,6 +110,7 @@ void RaftChecker::CheckMatches(const Watched& watched, GroupId group,
     const auto found = its->second.replicas.find(group);
     if (found == its->second.replicas.end()) continue;
     const Replica& replica = found->second;
+    if (replica.hard_state.term > status.term) continue;
     const auto told = std::pair(status.term, peer.node);
     if (peer.whole) {
       ghost.told_of.erase(told);
