@@ -3,6 +3,7 @@
 // half-made change.
 #pragma once
 
+#include <algorithm>
 #include <cstdint>
 #include <map>
 #include <memory>
@@ -36,6 +37,9 @@ struct NodeInfo {
   Uuid disk_id;  // zero: added by the operator, has not registered yet
   /// The operator removes it: no new replicas; it goes for good when no group has it as a member.
   bool removing = false;
+  /// The groups below were made before this disk was the node's: it is no founder of theirs, even
+  /// where the node was one.
+  GroupId first_group;
   std::string rack;  // empty: none
   Endpoint peer;     // 6092: the other nodes
   Endpoint grpc;     // 7092: clients
@@ -49,7 +53,8 @@ struct PartitionInfo {
   GroupId group;
   /// Desired; [0] is the preferred leader. Who votes is the group's own committed membership.
   std::vector<NodeId> replicas;
-  /// The voters that the group was created with: only they bootstrap it.
+  /// The voters that the group was created with: only they bootstrap it, each when it first hears
+  /// of it, unless its disk is a newer one (NodeInfo::first_group).
   std::vector<NodeId> founders;
   uint64_t revision = 0;  // kFirstRevision at creation; grows with each change of `replicas`
   /// Taken out of `replicas`, but perhaps still a member of the group. Not taken back before the
@@ -59,7 +64,7 @@ struct PartitionInfo {
   friend bool operator==(const PartitionInfo&, const PartitionInfo&) = default;
 };
 
-/// A partition whose replicas were never changed. Only such a one may be bootstrapped.
+/// Of a partition whose replicas were never changed.
 inline constexpr uint64_t kFirstRevision = 1;
 
 /// What the partitions of a topic are.
@@ -90,6 +95,9 @@ struct FounderDisk {
   friend bool operator==(const FounderDisk&, const FounderDisk&) = default;
 };
 
+/// More than anybody deletes while one creation is being repeated.
+inline constexpr size_t kMaxDeletedTopics = 1'024;
+
 struct ClusterImage {
   Uuid cluster_id;
   uint64_t version = 0;               // index of the last controller entry folded in
@@ -98,6 +106,9 @@ struct ClusterImage {
   std::map<std::string, std::shared_ptr<const TopicInfo>> topics;
   std::map<GroupId, std::pair<std::string, int32_t>>
       groups;  // partition groups -> (topic, partition)
+  /// The ids of the topics deleted last, newest last, kMaxDeletedTopics at most: a creation that a
+  /// node repeats, for it does not know whether it was done, brings none of them back.
+  std::vector<Uuid> deleted_topics;
   uint64_t next_group = 1;
   int64_t next_producer_id = 1;
   std::map<std::string, std::string> cluster_configs;
@@ -105,6 +116,9 @@ struct ClusterImage {
   std::shared_ptr<const TopicInfo> FindTopic(const std::string& name) const {
     auto it = topics.find(name);
     return it == topics.end() ? nullptr : it->second;
+  }
+  bool WasDeleted(const Uuid& topic) const {
+    return std::find(deleted_topics.begin(), deleted_topics.end(), topic) != deleted_topics.end();
   }
   const NodeInfo* FindNode(NodeId node) const {
     auto it = nodes.find(node);

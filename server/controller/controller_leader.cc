@@ -32,11 +32,18 @@ Result<TopicPtr> FindTopic(const ClusterImage& image, const std::string& name) {
   return Error{ErrorCode::kUnknownTopic, "there is no topic '" + name + "'"};
 }
 
-/// An earlier attempt of this request made it: whatever would speak against it now is no refusal.
-record::Body MadeBefore(const TopicInfo& topic) {
+/// An earlier attempt made the topic of that id, whether it is still there or was deleted since:
+/// whatever would speak against it now is no refusal.
+bool WasMadeBefore(const ClusterImage& image, const std::string& name, const Uuid& id) {
+  const TopicPtr topic = image.FindTopic(name);
+  return (topic && topic->id == id) || image.WasDeleted(id);
+}
+
+/// Changes nothing where it was made before.
+record::Body SameAgain(const std::string& name, const Uuid& id) {
   record::CreateTopic body;
-  body.name = topic.name;
-  body.id = topic.id;
+  body.name = name;
+  body.id = id;
   return body;
 }
 
@@ -107,8 +114,8 @@ void ControllerLeader::Handle(const request::Request& request, bool confirmed, A
 
 Result<record::Body> ControllerLeader::Plan(const request::CreateTopic& request) const {
   TRY(CheckTopicName(request.name));
-  if (const TopicPtr topic = image().FindTopic(request.name)) {
-    if (topic->id == request.id) return MadeBefore(*topic);
+  if (WasMadeBefore(image(), request.name, request.id)) return SameAgain(request.name, request.id);
+  if (image().FindTopic(request.name)) {
     return Error{ErrorCode::kAlreadyExists,
                  "topic '" + request.name +
                      "' already exists; choose another name, or use the one that is there"};
@@ -146,8 +153,8 @@ Result<record::Body> ControllerLeader::Plan(const request::CreateTopic& request)
 }
 
 Result<record::Body> ControllerLeader::Plan(const request::CreateGroupsTopic& request) const {
-  if (const TopicPtr topic = image().FindTopic(kGroupsTopic)) {
-    if (topic->id == request.id) return MadeBefore(*topic);
+  if (WasMadeBefore(image(), kGroupsTopic, request.id)) return SameAgain(kGroupsTopic, request.id);
+  if (image().FindTopic(kGroupsTopic)) {
     return Error{ErrorCode::kAlreadyExists,
                  std::string("topic '") + kGroupsTopic + "' already exists"};
   }
@@ -273,7 +280,10 @@ Result<record::Body> ControllerLeader::Plan(const request::RemoveNode& request) 
 Result<record::Body> ControllerLeader::Plan(const request::RegisterNode& request) const {
   record::RegisterNode body{request.node};
   const NodeInfo* known = image().FindNode(request.node.id);
-  body.node.removing = known != nullptr && known->removing;
+  if (known != nullptr) {  // what the node cannot know
+    body.node.removing = known->removing;
+    body.node.first_group = known->first_group;
+  }
   return record::Body(std::move(body));
 }
 

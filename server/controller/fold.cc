@@ -49,6 +49,7 @@ Result<int64_t> Apply(const record::FoundCluster& command, ClusterImage* image) 
     NodeInfo& node = image->nodes[founder.node];
     node.id = founder.node;
     node.disk_id = founder.disk_id;
+    node.first_group = GroupId(image->next_group);
     node.peer = founder.peer;
   }
   return 0;
@@ -70,9 +71,10 @@ Result<int64_t> Apply(const record::RegisterNode& command, ClusterImage* image) 
                      " is known with another disk: if its data is lost, run `jangada node remove " +
                      number + "`, then `jangada node add " + number + "`, then start it again"};
   }
-  const bool removing = it->second.removing;
-  it->second = node;
-  it->second.removing = removing;
+  const bool is_new = it->second.disk_id.IsZero();
+  const NodeInfo before = std::exchange(it->second, node);
+  it->second.removing = before.removing;
+  it->second.first_group = is_new ? GroupId(image->next_group) : before.first_group;
   return 0;
 }
 
@@ -171,6 +173,7 @@ Status CheckNewPartitions(const ClusterImage& image, size_t present,
 
 Result<int64_t> Apply(const record::CreateTopic& command, ClusterImage* image) {
   TRY(CheckTopicName(command.name));
+  if (image->WasDeleted(command.id)) return 0;  // the same request again, and somebody came between
   if (const auto topic = image->FindTopic(command.name)) {
     if (topic->id == command.id) return 0;  // the same request again
     return Error{ErrorCode::kAlreadyExists,
@@ -194,6 +197,9 @@ Result<int64_t> Apply(const record::DeleteTopic& command, ClusterImage* image) {
              FindTopic(*image, command.name, command.id));
   for (const PartitionInfo& partition : topic->partitions) image->groups.erase(partition.group);
   image->topics.erase(command.name);
+  std::vector<Uuid>& deleted = image->deleted_topics;
+  if (deleted.size() == kMaxDeletedTopics) deleted.erase(deleted.begin());
+  deleted.push_back(command.id);
   return 0;
 }
 

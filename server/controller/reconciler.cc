@@ -65,6 +65,7 @@ struct Reconciler::Impl : std::enable_shared_from_this<Reconciler::Impl> {
   std::set<GroupId> unsettled;  // led here, perhaps not with the desired members
   std::set<GroupId> to_return;  // led here, preferred leader elsewhere
   std::set<GroupId> retired;    // running here, not desired here
+  std::set<GroupId> dropped;    // erased here, or about to be, and partitions still
   std::set<GroupId> busy;       // a question or a step of the group is under way
   GroupId last_looked_at;       // unsettled groups take turns
   uint64_t rounds = 0;
@@ -78,6 +79,7 @@ struct Reconciler::Impl : std::enable_shared_from_this<Reconciler::Impl> {
   void OnImage(ClusterImagePtr next);
   void ReconcileTopic(const TopicPtr& before, const TopicPtr& topic);
   void ReconcilePartition(const PartitionInfo& partition, const TopicPtr& topic);
+  bool MayFound(const PartitionInfo& partition) const;
   void DropGroup(GroupId group);
   void SortLed(GroupId group);
 
@@ -169,13 +171,10 @@ void Reconciler::Impl::ReconcilePartition(const PartitionInfo& partition, const 
   const bool wanted = Contains(partition.replicas, options.self);
   if (!running.contains(group)) {
     const bool exists = on_disk.erase(group) > 0;
-    if (!exists && !wanted) return;
-    // Only creation bootstraps voters. A partition that was changed since may have had a replica
-    // here that voted and was erased: it comes back as a learner.
-    const bool bootstrap = !exists && partition.revision == kFirstRevision &&
-                           Contains(partition.founders, options.self);
+    const bool founds = !exists && MayFound(partition);
+    if (!exists && !wanted && !founds) return;
     running.insert(group);
-    context.host.StartPartition(partition, topic, bootstrap);
+    context.host.StartPartition(partition, topic, founds);
   }
   if (wanted) {
     retired.erase(group);
@@ -185,6 +184,18 @@ void Reconciler::Impl::ReconcilePartition(const PartitionInfo& partition, const 
   if (led.contains(group)) SortLed(group);
 }
 
+/// Whoever was to be among its first voters and never heard of it has voted for nobody yet, and the
+/// others may need its vote, however often the replicas were changed meanwhile: without it, the
+/// group may never have a leader that could carry out the change. What voted and was erased founds
+/// nothing, nor does a disk that came in place of one that may have voted.
+bool Reconciler::Impl::MayFound(const PartitionInfo& partition) const {
+  const bool may_be_member =
+      Contains(partition.replicas, options.self) || Contains(partition.leaving, options.self);
+  return may_be_member && Contains(partition.founders, options.self) &&
+         !dropped.contains(partition.group) &&
+         partition.group >= image->FindNode(options.self)->first_group;
+}
+
 void Reconciler::Impl::DropGroup(GroupId group) {
   led.erase(group);
   unsettled.erase(group);
@@ -192,6 +203,11 @@ void Reconciler::Impl::DropGroup(GroupId group) {
   retired.erase(group);
   const bool here = running.erase(group) + on_disk.erase(group) > 0;
   if (here) context.host.ErasePartition(group);
+  if (here && IsPartition(group)) {
+    dropped.insert(group);
+  } else {
+    dropped.erase(group);
+  }
 }
 
 /// Where a group that is led here has to be looked at.

@@ -67,6 +67,7 @@ void ToProto(const NodeInfo& node, pb::NodeInfo* out) {
   ToProto(node.grpc, out->mutable_grpc());
   ToProto(node.kafka, out->mutable_kafka());
   ToProto(node.http, out->mutable_http());
+  out->set_first_group(node.first_group.value());
 }
 
 NodeInfo FromProto(const pb::NodeInfo& in, bool* good) {
@@ -79,6 +80,7 @@ NodeInfo FromProto(const pb::NodeInfo& in, bool* good) {
   node.grpc = FromProto(in.grpc());
   node.kafka = FromProto(in.kafka());
   node.http = FromProto(in.http());
+  node.first_group = GroupId(in.first_group());
   return node;
 }
 
@@ -383,6 +385,7 @@ Bytes EncodeImage(const ClusterImage& image) {
   for (const FounderDisk& founder : image.founders) ToProto(founder, out.add_founders());
   for (const auto& [id, node] : image.nodes) ToProto(node, out.add_nodes());
   for (const auto& [name, topic] : image.topics) ToProto(*topic, out.add_topics());
+  for (const Uuid& id : image.deleted_topics) ToProto(id, out.add_deleted_topics());
   out.set_next_group(image.next_group);
   out.set_next_producer_id(image.next_producer_id);
   ToProto(image.cluster_configs, out.mutable_cluster_configs());
@@ -411,6 +414,9 @@ Result<ClusterImage> DecodeImage(std::string_view bytes) {
       image.groups[partition.group] = {topic->name, partition.partition};
     }
     image.topics[topic->name] = std::move(topic);
+  }
+  for (const pb::Uuid& id : in.deleted_topics()) {
+    image.deleted_topics.push_back(ReadUuid(id, &good));
   }
   image.next_group = in.next_group();
   image.next_producer_id = in.next_producer_id();

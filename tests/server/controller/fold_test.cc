@@ -27,6 +27,7 @@ TEST(Fold, NothingIsDecidedBeforeTheFounding) {
 TEST(Fold, ANodeRegistersOnlyWithTheDiskThatItIsKnownBy) {
   ClusterImage image = MakeCluster({1, 2, 3});
   NodeInfo moved = MakeNode(2, "rack-b");
+  moved.first_group = GroupId(1);
   moved.grpc.port = 9999;
   MustFold(record::RegisterNode{moved}, &image);
   EXPECT_EQ(*image.FindNode(NodeId(2)), moved);
@@ -73,6 +74,18 @@ TEST(Fold, ARemovedNodeReturnsOnlyWhenNoPartitionRemembersIt) {
   MustFold(record::AdmitNode{NodeId(3)}, &image);
 }
 
+TEST(Fold, ANodeIsFounderOnlyOfGroupsThatAreYoungerThanItsDisk) {
+  ClusterImage image = MakeCluster({1, 2});
+  EXPECT_EQ(image.FindNode(NodeId(1))->first_group, GroupId(1));
+  MustFold(MakeTopic("t", {Nodes({1})}), &image);
+  MustFold(record::AdmitNode{NodeId(3)}, &image);
+  MustFold(record::RegisterNode{MakeNode(3)}, &image);
+  EXPECT_EQ(image.FindNode(NodeId(3))->first_group, GroupId(2));
+  MustFold(MakeTopic("u", {Nodes({3})}), &image);
+  MustFold(record::RegisterNode{MakeNode(3)}, &image);  // the same disk, started again
+  EXPECT_EQ(image.FindNode(NodeId(3))->first_group, GroupId(2));
+}
+
 TEST(Fold, TheLastNodeStays) {
   ClusterImage image = MakeCluster({1, 2});
   MustFold(record::RemoveNode{NodeId(1)}, &image);
@@ -93,12 +106,38 @@ TEST(Fold, OfTwoCreationsThatRaceTheFirstInTheLogWins) {
   EXPECT_EQ(image.next_group, 3u);
 }
 
+TEST(Fold, ACreationThatIsRepeatedBringsNoDeletedTopicBack) {
+  ClusterImage image = MakeCluster({1, 2, 3});
+  const record::CreateTopic creation = MakeTopic("t", {Nodes({1})});
+  MustFold(creation, &image);
+  MustFold(record::DeleteTopic{"t", creation.id}, &image);
+  MustFold(creation, &image);  // answered as made: it was
+  EXPECT_FALSE(image.FindTopic("t"));
+  EXPECT_EQ(image.next_group, 2u);
+}
+
+TEST(Fold, OfDeletedTopicsTheLastAreKnown) {
+  ClusterImage image = MakeCluster({1});
+  for (size_t i = 0; i <= kMaxDeletedTopics; ++i) {
+    record::CreateTopic creation = MakeTopic("t", {Nodes({1})});
+    creation.id = MakeUuid(1'000 + i);
+    MustFold(creation, &image);
+    MustFold(record::DeleteTopic{"t", creation.id}, &image);
+  }
+  EXPECT_EQ(image.deleted_topics.size(), kMaxDeletedTopics);
+  EXPECT_FALSE(image.WasDeleted(MakeUuid(1'000)));
+  EXPECT_TRUE(image.WasDeleted(MakeUuid(1'001)));
+  EXPECT_TRUE(image.WasDeleted(MakeUuid(1'000 + kMaxDeletedTopics)));
+}
+
 TEST(Fold, GroupsAreNumberedOnceAndNeverAgain) {
   ClusterImage image = MakeCluster({1, 2, 3});
   MustFold(MakeTopic("a", {Nodes({1}), Nodes({2})}), &image);
   MustFold(record::DeleteTopic{"a", image.FindTopic("a")->id}, &image);
   EXPECT_TRUE(image.groups.empty());
-  MustFold(MakeTopic("a", {Nodes({1})}), &image);
+  record::CreateTopic anew = MakeTopic("a", {Nodes({1})});
+  anew.id = MakeUuid(77);
+  MustFold(anew, &image);
   EXPECT_EQ(image.FindTopic("a")->partitions[0].group, GroupId(3));
   EXPECT_EQ(image.FindGroup(GroupId(3))->partition, 0);
   EXPECT_EQ(image.FindGroup(GroupId(1)), nullptr);

@@ -177,6 +177,50 @@ TEST_F(ReconcilerTest, APartitionThatWasMovedAwayAndBackIsNeverBootstrappedAgain
   EXPECT_EQ(host_.TakeLog(), Log{"start t/0"});
 }
 
+TEST_F(ReconcilerTest, AFounderThatHearsOfItsPartitionLateFoundsItStill) {
+  MustFold(MakeTopic("t", {Nodes({1, 2}), Nodes({1, 2})}), &image_);
+  MustFold(record::ChangeReplicas{{{GroupId(1), 1, Nodes({1, 3})}, {GroupId(2), 1, Nodes({3, 2})}}},
+           &image_);
+  Make();
+  Show();
+  EXPECT_EQ(host_.TakeLog(), (Log{"bootstrap t/0", "bootstrap t/1"}))
+      << "the others may need its vote, also where it is to go";
+}
+
+TEST_F(ReconcilerTest, AFounderThatIsOutBeforeItHearsOfItsPartitionFoundsNothing) {
+  MustFold(MakeTopic("t", {Nodes({1, 2})}), &image_);
+  MustFold(record::ChangeReplicas{{{GroupId(1), 1, Nodes({3, 2})}}}, &image_);
+  MustFold(record::SettleReplicas{GroupId(1), 2}, &image_);
+  Make();
+  Show();
+  EXPECT_EQ(host_.TakeLog(), Log{});
+}
+
+TEST_F(ReconcilerTest, ANewDiskFoundsNoPartitionThatIsOlder) {
+  MustFold(MakeTopic("t", {Nodes({1, 2})}), &image_);
+  MustFold(record::RemoveNode{NodeId(1)}, &image_);
+  MustFold(record::ChangeReplicas{{{GroupId(1), 1, Nodes({2})}}}, &image_);
+  MustFold(record::SettleReplicas{GroupId(1), 2}, &image_);
+  MustFold(record::ForgetNode{NodeId(1)}, &image_);
+  MustFold(record::AdmitNode{NodeId(1)}, &image_);
+  MustFold(record::RegisterNode{MakeNode(1)}, &image_);  // it has voted with its former disk
+  MustFold(record::ChangeReplicas{{{GroupId(1), 2, Nodes({1, 2})}}}, &image_);
+  Make();
+  Fold(MakeTopic("u", {Nodes({1, 2})}));
+  EXPECT_EQ(host_.TakeLog(), (Log{"start t/0", "bootstrap u/0"}));
+}
+
+TEST_F(ReconcilerTest, WhatWasErasedIsNotFoundedWhileTheChangeIsBeingReported) {
+  Make();
+  Fold(MakeTopic("t", {Nodes({1, 2})}));
+  Fold(record::ChangeReplicas{{{GroupId(1), 1, Nodes({3, 2})}}});
+  host_.SetMembers(GroupId(1), Nodes({2, 3}), {});
+  RunForSeconds(3);
+  ASSERT_EQ(host_.TakeLog(), (Log{"bootstrap t/0", "erase 1"}));
+  Fold(record::ChangeReplicas{{{GroupId(1), 2, Nodes({2})}}});  // it is listed as leaving
+  EXPECT_EQ(host_.TakeLog(), Log{});
+}
+
 TEST_F(ReconcilerTest, ReplayedHistoryIsNotActedUpon) {
   // Before the restart this node erased group 1. The old image, replayed, must not bring it back to
   // life.

@@ -54,6 +54,8 @@ ClusterImage FullImage() {
   record::CreateTopic groups = MakeTopic("g", {Nodes({1})});
   groups.kind = TopicKind::kGroups;
   MustFold(groups, &image);
+  MustFold(MakeTopic("gone", {Nodes({1})}), &image);
+  MustFold(record::DeleteTopic{"gone", image.FindTopic("gone")->id}, &image);
   MustFold(record::ChangeReplicas{{{GroupId(1), 1, Nodes({2, 3})}}}, &image);
   MustFold(record::AllotProducerIds{10}, &image);
   MustFold(record::RemoveNode{NodeId(3)}, &image);
@@ -66,6 +68,7 @@ void ExpectEqualImages(const ClusterImage& a, const ClusterImage& b) {
   EXPECT_EQ(a.founders, b.founders);
   EXPECT_EQ(a.nodes, b.nodes);
   EXPECT_EQ(a.groups, b.groups);
+  EXPECT_EQ(a.deleted_topics, b.deleted_topics);
   EXPECT_EQ(a.next_group, b.next_group);
   EXPECT_EQ(a.next_producer_id, b.next_producer_id);
   EXPECT_EQ(a.cluster_configs, b.cluster_configs);
