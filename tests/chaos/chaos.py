@@ -10,6 +10,7 @@ import collections
 import math
 import os
 import pathlib
+import shutil
 import signal
 import subprocess
 import sys
@@ -145,6 +146,14 @@ def judge(history):
     return result.returncode == 0, (result.stdout + result.stderr).strip()
 
 
+def keep(options):
+    """Moves the logs, the disks and the history out of the way of the next run; returns where they are."""
+    kept = options.dir.with_name(f"{options.dir.name}-failed-{options.seed}")
+    shutil.rmtree(kept, ignore_errors=True)
+    options.dir.rename(kept)
+    return kept
+
+
 def run(options):
     seconds = options.minutes * 60
     say(f"chaos: {options.nodes} nodes, {options.minutes:g} minutes of {','.join(options.faults)}, --seed {options.seed}")
@@ -185,8 +194,10 @@ def run(options):
     say(findings)
     for problem in problems:
         say(f"problem: {problem}")
+    if not good or problems:
+        say(f"kept, until this seed fails again: {keep(options)}")
     if not good:
-        say("verdict: ANOMALY, see above; the logs and the history are kept")
+        say("verdict: ANOMALY, see above")
     elif problems:
         say("verdict: no anomaly in the history, but the run is not good: see the problems above")
     else:
