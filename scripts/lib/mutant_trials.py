@@ -5,6 +5,7 @@ what the easy ones leave. Time is counted in seconds of the processor, so that a
 """
 
 import concurrent.futures
+import functools
 import os
 import re
 import resource
@@ -17,6 +18,7 @@ import time
 HANG_CPU_SECONDS = 40  # a world takes about one
 MAY_SURVIVE = 1 / 20
 MAY_DIE_AT_ONCE = 1 / 3
+SEEDS_OF_A_THEME = 2_000  # more than there is time for
 SEEDS_OF_SURVIVORS = 25  # of those whose patch says why they may live: time is better spent on the others
 
 
@@ -66,13 +68,29 @@ def run_seed(program, seed, mutant=None, faults=True):
         return judge(seed, status, stdout.read(), stderr.read(), usage.ru_utime + usage.ru_stime)
 
 
+@functools.cache
+def seeds_of_theme(program, first_seed, count, theme):
+    listed = subprocess.run([program, "--seeds", str(count), "--first-seed", str(first_seed), "--list-theme", theme],
+                            capture_output=True, text=True)
+    if listed.returncode != 0:
+        raise SystemExit(f"no seeds of the theme {theme!r}: {listed.stderr.strip()}")
+    return [int(line) for line in listed.stdout.split()]
+
+
+def seeds_of(theme, arguments):
+    """The seeds on which a mutant is tried, one after the other."""
+    if not theme:
+        return range(arguments.first_seed, arguments.first_seed + arguments.max_seeds)
+    return seeds_of_theme(arguments.sim, arguments.first_seed, min(arguments.max_seeds, SEEDS_OF_A_THEME), theme)
+
+
 class Trial:
     """One mutant's life."""
 
-    def __init__(self, mutant, first_seed):
+    def __init__(self, mutant, seeds):
         self.mutant = mutant
-        self.first_seed = first_seed
-        self.next_seed = first_seed
+        self.seeds = seeds      # in the order in which they are tried
+        self.given = 0          # so many of them are done or under way
         self.under_way = 0
         self.reached_seeds = 0
         self.cpu_seconds = 0.0
@@ -81,7 +99,12 @@ class Trial:
         self.innocent = None    # what the unmutated code does with the killer's seed
 
     def seeds_tried(self):
-        return (self.killer.seed + 1 if self.killer else self.next_seed) - self.first_seed
+        return self.seeds.index(self.killer.seed) + 1 if self.killer else self.given
+
+    def take_seed(self):
+        self.given += 1
+        self.under_way += 1
+        return self.seeds[self.given - 1]
 
     def add(self, outcome):
         self.cpu_seconds += outcome.cpu_seconds
@@ -91,7 +114,7 @@ class Trial:
 
     def may_go_on(self, max_seeds):
         most = min(max_seeds, SEEDS_OF_SURVIVORS) if self.mutant.survives else max_seeds
-        return self.killer is None and self.seeds_tried() < most
+        return self.killer is None and self.given < min(most, len(self.seeds))
 
     def passes_calm(self):
         return all(not outcome.checker for outcome in self.calm)
@@ -123,11 +146,9 @@ def hunt(trials, arguments, say):
                 alive = [trial for trial in trials if trial.may_go_on(arguments.max_seeds)]
                 if not alive:
                     break
-                trial = min(alive, key=lambda each: (each.under_way, each.next_seed))
-                future = pool.submit(run_seed, arguments.sim, trial.next_seed, trial.mutant.name)
+                trial = min(alive, key=lambda each: (each.under_way, each.given))
+                future = pool.submit(run_seed, arguments.sim, trial.take_seed(), trial.mutant.name)
                 running[future] = trial
-                trial.next_seed += 1
-                trial.under_way += 1
             if not running:
                 return spent
             done, _ = concurrent.futures.wait(running, return_when=concurrent.futures.FIRST_COMPLETED)
@@ -191,7 +212,7 @@ def summarize(trials, spent, wall, arguments):
 
 def run(mutants, arguments):
     begun = time.monotonic()
-    trials = [Trial(mutant, arguments.first_seed) for mutant in mutants]
+    trials = [Trial(mutant, seeds_of(mutant.theme, arguments)) for mutant in mutants]
     spent = hunt(trials, arguments, progress)
     wall = time.monotonic() - begun
     check_innocence(trials, arguments, progress)

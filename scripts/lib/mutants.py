@@ -6,7 +6,8 @@
     mutants.py run --sim PROGRAM ...    # strike each until the simulator fails, and print the table
 
 A patch begins with sentences: what is wrong, and after "rule:" which rule that breaks. "survives:" tells why the
-simulator cannot see it; without that a survivor is a failure. scripts/sim.sh --mutants does all of this; the page
+simulator cannot see it; without that a survivor is a failure. "worlds:" names the theme of the worlds in which its place
+is often come to: it is tried on seeds of these alone. scripts/sim.sh --mutants does all of this; the page
 docs/fault-injection.md says how to read the table.
 """
 
@@ -41,6 +42,7 @@ class Mutant:
         self.what = head[0] if head else ""
         self.rule = self.said(head, "rule:")
         self.survives = self.said(head, "survives:")
+        self.theme = self.said(head, "worlds:")
         self.files = re.findall(r"^\+\+\+ b/(\S+)", self.text, re.M)
 
     @staticmethod

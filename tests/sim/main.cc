@@ -40,6 +40,7 @@ struct Arguments {
   std::vector<int> only;
   std::vector<FaultKind> without_kinds;
   std::string history_file;
+  std::optional<Theme> listed_theme;
 };
 
 /// The virtual time, and on which virtual thread.
@@ -180,6 +181,17 @@ int RunMany(const Arguments& arguments) {
   return missing == 0 ? 0 : 1;
 }
 
+/// So many worlds of the theme, by their seeds.
+int ListSeeds(const Arguments& arguments) {
+  uint64_t found = 0;
+  for (uint64_t seed = arguments.first_seed; found < arguments.seeds; ++seed) {
+    if (MakeSwarm(seed).theme != *arguments.listed_theme) continue;
+    std::printf("%" PRIu64 "\n", seed);
+    ++found;
+  }
+  return 0;
+}
+
 int Main(int argc, char** argv) {
   Arguments arguments;
   CLI::App app("Runs whole clusters in virtual time and judges them; see docs/fault-injection.md.");
@@ -206,6 +218,13 @@ int Main(int argc, char** argv) {
       ->transform(CLI::CheckedTransformer(kinds).description(""))
       ->type_name("KIND");
   app.add_flag("--no-faults", arguments.no_faults, "nothing goes wrong");
+  std::map<std::string, Theme> themes;
+  for (size_t i = 0; i < kThemeNames.size(); ++i) themes[kThemeNames[i]] = static_cast<Theme>(i);
+  app.add_option("--list-theme", arguments.listed_theme,
+                 "with --seeds: run nothing, print so many seeds whose worlds have this theme")
+      ->transform(CLI::CheckedTransformer(themes).description(""))
+      ->type_name("THEME")
+      ->needs(seeds);
   app.add_option("--mutant", mutants::chosen,
                  "this seeded bug is in force (sim.sh --mutants builds them in)");
   seed->excludes(seeds)->excludes(minutes);
@@ -222,6 +241,7 @@ int Main(int argc, char** argv) {
   }
   spdlog::set_level(spdlog::level::off);
   if (*seed) return RunOne(arguments);
+  if (arguments.listed_theme) return ListSeeds(arguments);
   if (*seeds || *minutes) return RunMany(arguments);
   std::fprintf(stderr, "say --seed, --seeds or --minutes; --help says more\n");
   return 2;

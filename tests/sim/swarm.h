@@ -62,7 +62,7 @@ enum class Theme : uint8_t {
   kCount,
 };
 inline constexpr std::array<const char*, static_cast<size_t>(Theme::kCount)> kThemeNames = {
-    "none", "falling behind", "elections", "changes", "forgetting"};
+    "none", "falling-behind", "elections", "changes", "forgetting"};
 
 inline constexpr size_t kFaultKinds = static_cast<size_t>(FaultKind::kCount);
 inline constexpr std::array<const char*, kFaultKinds> kFaultNames = {

@@ -79,9 +79,10 @@ class PatchTest(unittest.TestCase):
 
 
 class FakeMutant:
-    def __init__(self, name, survives=""):
+    def __init__(self, name, survives="", theme=""):
         self.name = name
         self.survives = survives
+        self.theme = theme
 
 
 class TrialsTest(unittest.TestCase):
