@@ -12,6 +12,7 @@ import collections
 import math
 import os
 import pathlib
+import shutil
 import signal
 import subprocess
 import sys
@@ -180,6 +181,14 @@ def judge(history):
     return result.returncode == 0, (result.stdout + result.stderr).strip()
 
 
+def keep(options):
+    """Moves the logs, the disks and the history out of the way of the next run; returns where they are."""
+    kept = options.dir.with_name(f"{options.dir.name}-failed-{options.seed}")
+    shutil.rmtree(kept, ignore_errors=True)
+    options.dir.rename(kept)
+    return kept
+
+
 def run(options):
     seconds = options.minutes * 60
     say(f"chaos: {options.nodes} nodes, {options.minutes:g} minutes of {','.join(options.faults)}, "
@@ -214,6 +223,8 @@ def run(options):
         well, findings = judge(workload.history)
         say(f"{workload.name}: {findings}")
         good = good and well
+    if not good or problems:
+        say(f"kept, until this seed fails again: {keep(options)}")
     return conclude(good, problems, lab.workloads, sum(schedule.counts.values()))
 
 
@@ -221,7 +232,7 @@ def conclude(good, problems, workloads, faults_struck):
     for problem in problems:
         say(f"problem: {problem}")
     if not good:
-        say("verdict: ANOMALY, see above; the logs and the histories are kept")
+        say("verdict: ANOMALY, see above")
     elif problems:
         say("verdict: no anomaly in the histories, but the run is not good: see the problems above")
     else:

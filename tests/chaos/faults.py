@@ -34,6 +34,7 @@ def data_loss(lab):
     """For faults that take what was synced from one node: all the others must be whole before, and it afterwards."""
     with lab.losing_data:
         lab.wait_whole()
+        lab.find_all_damage()
         yield
         lab.wait_whole()
 
@@ -238,6 +239,8 @@ def corrupt(lab, chance):
                 byte = file.read(1)[0]
                 file.seek(at)
                 file.write(bytes([byte ^ (1 << chance.randrange(8))]))
+        lab.corrupted = numbers[0]
+        lab.nodes[numbers[0]].revived = False
         lab.start(numbers[0])
         lab.wait_whole()
         return f"corrupted {path.suffix or path.name} at {numbers}"

@@ -64,6 +64,7 @@ class Node:
         self.process = None
         self.in_use = threading.Lock()  # by the fault that stops or starts it
         self.expected_end = False       # a fault ends it, or it must end by itself
+        self.revived = False            # it ended by itself since its bytes were changed, and was started again
         self.clock = folder / "clock"
         self.clock.write_text("+0")
 
@@ -146,6 +147,7 @@ class Lab:
         self.workloads = []
         self.helpers = []  # processes that a fault may have left behind
         self.losing_data = threading.Lock()  # at most one node at a time has lost what was synced
+        self.corrupted = None  # this node's damage may not all be found yet
         try:
             self._make(nodes)
         except BaseException:
@@ -241,13 +243,36 @@ class Lab:
         while True:
             node = self.nodes[number]
             if not node.running():
-                raise LabError(f"node {number} ended while starting: {node.last_line()}")
+                if not self.revive_corrupted(number):
+                    raise LabError(f"node {number} ended while starting: {node.last_line()}")
+                node = self.nodes[number]
             result = self.run_command("--timeout", "2", "cluster", "status", node=number, check=False, timeout=10)
             if result.returncode == 0:
                 return
             if time.monotonic() > deadline:
                 raise LabError(f"node {number} does not serve after {seconds} s: {result.stderr.strip()}")
             time.sleep(0.1)
+
+    def revive_corrupted(self, number):
+        """A node ends when it meets damage that it cannot go around, and its supervisor starts it again, once a fault."""
+        node = self.nodes[number]
+        if number != self.corrupted or node.revived:
+            return False
+        self.start(number, wait=False)
+        node.revived = True
+        return True
+
+    def find_all_damage(self):
+        """Damage that lies in what nobody has read yet is found by a start that checks all of the store, before another node
+        loses anything: two copies of three may not be lost at once."""
+        if self.corrupted is None:
+            return
+        number = self.corrupted
+        self.kill(number)
+        (self.nodes[number].disk.data / "log" / "suspect").touch()
+        self.start(number)
+        self.wait_whole()
+        self.corrupted = None
 
     def signal(self, number, what):
         self.nodes[number].process.send_signal(what)
@@ -286,7 +311,8 @@ class Lab:
 
     def unexpected_ends(self):
         return [f"node {node.number} ended by itself with {node.process.poll()}: {node.last_line()}"
-                for node in self.nodes.values() if not node.running() and not node.expected_end]
+                for node in self.nodes.values()
+                if not node.running() and not node.expected_end and not self.revive_corrupted(node.number)]
 
     def ended_workloads(self):
         return [f"{workload.name}: the workload ended before its time: see {workload.errors.name}"
@@ -313,6 +339,8 @@ class Lab:
     def wait_whole(self, seconds=WHOLE_SECONDS):
         deadline = time.monotonic() + seconds
         while why := self.why_not_whole():
+            if self.corrupted is not None and not self.nodes[self.corrupted].running():
+                self.revive_corrupted(self.corrupted)
             if time.monotonic() > deadline:
                 raise LabError(f"the cluster is not whole {seconds} s after the faults ended: {why}")
             time.sleep(0.2)
