@@ -307,7 +307,8 @@ void RaftChecker::OnMeta(Watched& watched, std::string_view key, std::string_vie
       break;
     }
     case MetaTag::kDamaged:
-      if (!std::exchange(replica.damaged, true)) reached_.Count(Rare::kDamageFound);
+      replica.lost_again = std::exchange(replica.damaged, true);
+      if (!replica.lost_again) reached_.Count(Rare::kDamageFound);
       ++replica.losses;
       if (storage::MayHaveForgottenVotes(value)) replica.lost_votes = false;
       break;

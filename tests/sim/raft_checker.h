@@ -124,6 +124,7 @@ class RaftChecker final : public SimNode::Observer {
     raft::Membership last_seen;      // in force when a process here was last looked at
     int64_t last_term_since_us = 0;  // when the first entry of the newest term was written
     uint64_t losses = 0;             // how often rows were lost here, or found damaged
+    bool lost_again = false;         // the last time while it was being refilled
     bool lost_votes = false;         // with rows, and the store has not said so yet
     bool erased = false;             // the group was, at some time
     // In the process.

@@ -115,8 +115,12 @@ void RaftChecker::CheckMatches(const Watched& watched, GroupId group,
     if (peer.whole) {
       ghost.told_of.erase(told);
       if (replica.losses > 0 || replica.erased) continue;
-    } else if (ghost.told_of.try_emplace(told, replica.losses).first->second != replica.losses) {
-      continue;  // it lost more, since
+    } else {
+      // The first answer may speak of the loss before the last one.
+      const uint64_t heard = replica.losses - (replica.lost_again ? 1 : 0);
+      if (ghost.told_of.try_emplace(told, heard).first->second != replica.losses) {
+        continue;  // it lost more, since
+      }
     }
     const EntryId* const here = leading.At(peer.match);
     const EntryId* const there = replica.At(peer.match);
