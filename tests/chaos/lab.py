@@ -242,7 +242,6 @@ class Lab:
             if not node.running():
                 if not self.revive_corrupted(number):
                     raise LabError(f"node {number} ended while starting: {node.last_line()}")
-                node = self.nodes[number]
             result = self.run_command("--timeout", "2", "cluster", "status", node=number, check=False, timeout=10)
             if result.returncode == 0:
                 return
