@@ -40,7 +40,7 @@ struct Arguments {
   std::vector<int> only;
   std::vector<FaultKind> without_kinds;
   std::string history_file;
-  std::optional<Theme> listed_theme;
+  std::string listed_theme;  // empty: run them
 };
 
 /// The virtual time, and on which virtual thread.
@@ -185,7 +185,8 @@ int RunMany(const Arguments& arguments) {
 int ListSeeds(const Arguments& arguments) {
   uint64_t found = 0;
   for (uint64_t seed = arguments.first_seed; found < arguments.seeds; ++seed) {
-    if (MakeSwarm(seed).theme != *arguments.listed_theme) continue;
+    const auto theme = static_cast<size_t>(MakeSwarm(seed).theme);
+    if (kThemeNames[theme] != arguments.listed_theme) continue;
     std::printf("%" PRIu64 "\n", seed);
     ++found;
   }
@@ -218,11 +219,10 @@ int Main(int argc, char** argv) {
       ->transform(CLI::CheckedTransformer(kinds).description(""))
       ->type_name("KIND");
   app.add_flag("--no-faults", arguments.no_faults, "nothing goes wrong");
-  std::map<std::string, Theme> themes;
-  for (size_t i = 0; i < kThemeNames.size(); ++i) themes[kThemeNames[i]] = static_cast<Theme>(i);
+  const std::vector<std::string> themes(kThemeNames.begin(), kThemeNames.end());
   app.add_option("--list-theme", arguments.listed_theme,
                  "with --seeds: run nothing, print so many seeds whose worlds have this theme")
-      ->transform(CLI::CheckedTransformer(themes).description(""))
+      ->check(CLI::IsMember(themes).description(""))
       ->type_name("THEME")
       ->needs(seeds);
   app.add_option("--mutant", mutants::chosen,
@@ -241,7 +241,7 @@ int Main(int argc, char** argv) {
   }
   spdlog::set_level(spdlog::level::off);
   if (*seed) return RunOne(arguments);
-  if (arguments.listed_theme) return ListSeeds(arguments);
+  if (!arguments.listed_theme.empty()) return ListSeeds(arguments);
   if (*seeds || *minutes) return RunMany(arguments);
   std::fprintf(stderr, "say --seed, --seeds or --minutes; --help says more\n");
   return 2;
