@@ -107,9 +107,11 @@ class Search {
 
   bool MayBeNext(size_t place, int64_t horizon) const {
     if (done_[place] || At(place).began >= horizon) return false;
-    if (!At(place).after) return true;
-    const auto before = place_of_.find(*At(place).after);
-    return before == place_of_.end() || done_[before->second];
+    const std::vector<size_t>& after = At(place).after;
+    return std::all_of(after.begin(), after.end(), [this](size_t number) {
+      const auto before = place_of_.find(number);
+      return before == place_of_.end() || done_[before->second];
+    });
   }
 
   /// What changes nothing is put in its place as soon as it fits: later it would help nobody.

@@ -49,7 +49,7 @@ struct MetadataOperation {
   // when the newest began that the copy is known to show.
   int64_t began = 0;
   int64_t ended = kNever;
-  std::optional<size_t> after;  // this operation of the history took effect before it, in any case
+  std::vector<size_t> after;  // these of the history took effect before it, in any case
 };
 
 /// "nonlinearizable" for each topic whose history no order explains, with the operation at which

@@ -160,8 +160,19 @@ TEST(MetadataTest, ACopyThatGoesBackIsBad) {
   // Both reads are of one copy, the second after the first, and may be old.
   std::vector<Operation> history{Create(1, 1, 2), Grow(2, 3, 4), Read(2, 2, 9), Read(1, 2, 11)};
   EXPECT_THAT(CheckMetadata(history), IsEmpty()) << "of two copies this may be";
-  history[3].after = 2;
+  history[3].after = {2};
   ExpectBad(history, "of 2 to 11");
+}
+
+TEST(MetadataTest, ACopyShowsWhatItWasAnsweredForAndPerhapsNothingLater) {
+  // The first alter was answered last, by a node that was cut off then and had not seen the second.
+  std::vector<Operation> history{Create(1, 1, 2), Alter("5", 3, 8), Alter("6", 4, 5),
+                                 Read(1, 3, 10, "5"), Read(1, 11, 12, "6")};
+  history[3].after = {1};
+  EXPECT_THAT(CheckMetadata(history), IsEmpty());
+  history[3] = Read(1, 3, 10);
+  history[3].after = {1};
+  ExpectBad(history, "of 3 to 10");
 }
 
 TEST(MetadataTest, ATopicIsJudgedByItself) {

@@ -32,10 +32,9 @@ size_t MetadataRecorder::Begin(Operation operation) {
 void MetadataRecorder::OnServed(size_t number, NodeId node, uint64_t life) {
   Operation& read = history_[number];
   Copy& copy = copies_[{node, read.topic}];
-  if (copy.life != life) copy = {.life = life, .shows_until = 0, .last_read = std::nullopt};
-  read.began = copy.shows_until;
-  read.after = copy.last_read;
-  copy.last_read = number;
+  if (copy.life != life) copy = {.life = life, .shows_since = 0, .shown = {}};
+  read.began = copy.shows_since;
+  read.after = std::exchange(copy.shown, {number});
 }
 
 void MetadataRecorder::End(size_t number, Answer answer) {
@@ -48,8 +47,10 @@ void MetadataRecorder::OnDone(size_t number, NodeId node, uint64_t life) {
   End(number, Answer::kDone);
   Copy& copy = copies_[{node, history_[number].topic}];
   if (copy.life > life) return;  // it has died since
-  if (copy.life < life) copy = {.life = life, .shows_until = 0, .last_read = std::nullopt};
-  copy.shows_until = now_;
+  if (copy.life < life) copy = {.life = life, .shows_since = 0, .shown = {}};
+  // Not what others did meanwhile and were answered for first: that may stand behind it in the log.
+  copy.shows_since = std::max(copy.shows_since, history_[number].began);
+  copy.shown.push_back(number);
 }
 
 void MetadataRecorder::OnRefused(size_t number, Answer answer) { End(number, answer); }

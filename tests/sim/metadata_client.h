@@ -43,8 +43,8 @@ class MetadataRecorder {
   /// What a node's image is known to show.
   struct Copy {
     uint64_t life = 0;
-    int64_t shows_until = 0;  // all that was answered here by then
-    std::optional<size_t> last_read;
+    int64_t shows_since = 0;    // the newest begin among what was answered here
+    std::vector<size_t> shown;  // what was answered since the last read, and that read
   };
 
   void End(size_t number, Operation::Answer answer);
