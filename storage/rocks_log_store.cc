@@ -62,7 +62,9 @@ Status SyncFolder(const std::string& path) {
 Result<LoadedLogs> LoadAndSettle(const RocksOpened& opened, SyncedMark* mark) {
   TRY_ASSIGN(LoadedLogs loaded, LoadLogs(opened.db, opened.suspect));
   if (opened.found == Found::kNothing) {
+    // Noted at once: its first write says that groups were lost, and may be lost itself.
     TRY(mark->Reset());
+    TRY(mark->Note(opened.db.db->GetLatestSequenceNumber(), opened.db.Manifest()));
     return loaded;
   }
   const bool lost_writes = opened.db.db->GetLatestSequenceNumber() < mark->noted();

@@ -156,6 +156,23 @@ TEST(RocksDamage, ALostTailOfTheWriteAheadLogMarksEveryGroup) {
   }
 }
 
+TEST(RocksDamage, AStoreMadeInPlaceOfALostOneNoticesThatItsFirstWriteIsGone) {
+  TempFolder folder;
+  Fill(SmallOptions(folder.path()));
+  fs::remove(folder.path() / "store/db/CURRENT");
+  { const RunningStore running(SmallOptions(folder.path())); }
+  // That write alone says that groups were lost.
+  size_t cut = 0;
+  for (const fs::path& file : FilesUnder(folder.path() / "store/db")) {
+    if (file.extension() != ".log" || fs::file_size(file) == 0) continue;
+    fs::resize_file(file, 0);
+    ++cut;
+  }
+  ASSERT_EQ(cut, 1u);
+  RunningStore running(SmallOptions(folder.path()));
+  EXPECT_TRUE(running.store().may_have_lost_groups());
+}
+
 /// Where the records of a log in RocksDB's format begin (one shorter than a block).
 std::vector<size_t> RecordsOf(const std::string& log) {
   std::vector<size_t> records;
