@@ -1,5 +1,5 @@
-// check_history: judges a history in EDN (edn.h) and prints every kind of anomaly with its first
-// cases. Exit: 0 none, 1 some, 2 the file cannot be read.
+// check_history: judges a history in EDN (edn.h), of clients and of members of a group, and prints
+// every kind of anomaly with its first cases. Exit: 0 none, 1 some, 2 the file cannot be read.
 #include <fstream>
 #include <iostream>
 #include <map>
@@ -7,6 +7,7 @@
 
 #include "tests/history/checker.h"
 #include "tests/history/edn.h"
+#include "tests/history/members.h"
 
 namespace {
 
@@ -27,6 +28,7 @@ int Judge(const char* path) {
   }
   std::map<std::string, std::vector<std::string>> kinds;
   for (const Anomaly& anomaly : Check(*history)) kinds[anomaly.name].push_back(anomaly.what);
+  for (const Anomaly& anomaly : CheckMembers(*history)) kinds[anomaly.name].push_back(anomaly.what);
   for (const auto& [name, cases] : kinds) {
     std::cout << name << ": " << cases.size() << "\n";
     for (size_t i = 0; i < cases.size() && i < kShownOfAKind; ++i)

@@ -23,6 +23,7 @@ struct Fate {
   bool acked = false;
   bool failed = false;
   size_t sent_at = 0;        // the line of its invocation
+  int64_t producer = 0;      // an idempotent one; 0: none
   std::set<Offset> offsets;  // where it was acknowledged or read
   size_t readers = 0;        // polls that returned it
 };
@@ -39,6 +40,7 @@ class Checker {
     for (line_ = 0; line_ < history_.size(); ++line_) Take(history_[line_]);
     CheckPlaces();
     CheckLosses();
+    CheckOrder();
     CheckCircles();
     return std::move(found_);
   }
@@ -70,6 +72,7 @@ class Checker {
       }
       fate.sent = true;
       fate.sent_at = line_;
+      fate.producer = operation.producer;
     }
     // What is known now binds what is answered later.
     known_at_invoke_[operation.process] = known_;
@@ -77,12 +80,21 @@ class Checker {
   }
 
   void OnOk(const Operation& operation) {
-    if (operation.function == Function::kAssign || operation.function == Function::kSubscribe) {
-      cursors_[operation.process].clear();
-      subscribed_[operation.process] = operation.function == Function::kSubscribe;
-      return;
+    switch (operation.function) {
+      case Function::kAssign:
+      case Function::kSubscribe:
+      case Function::kAssigned:
+        cursors_[operation.process].clear();
+        subscribed_[operation.process] = operation.function != Function::kAssign;
+        return;
+      case Function::kListOffsets: return OnEnds(operation);
+      case Function::kCommit:
+      case Function::kCommitted:
+      case Function::kLeave: return;  // members.h
+      case Function::kSend:
+      case Function::kPoll:
+      case Function::kTransaction: break;
     }
-    if (operation.function == Function::kListOffsets) return OnEnds(operation);
     for (const auto& [key, records] : operation.polled) OnPolled(operation, key, records);
     OnAcked(operation);
   }
@@ -241,6 +253,28 @@ class Checker {
                                " was");
     } else if (expectations_.read_to_the_end) {
       Report("unseen", Show(key, value) + " was acknowledged" + where + " and never read");
+    }
+  }
+
+  /// What one idempotent producer sent stands in the order in which it was sent, whatever became of
+  /// the sends.
+  void CheckOrder() {
+    std::map<std::pair<int64_t, Key>, std::map<Offset, std::pair<size_t, Value>>> logs;
+    for (const auto& [record, fate] : fates_) {
+      if (fate.producer == 0 || fate.offsets.empty()) continue;
+      logs[{fate.producer, record.first}][*fate.offsets.begin()] = {fate.sent_at, record.second};
+    }
+    for (const auto& [where, log] : logs) {
+      std::pair<size_t, Value> before{0, 0};
+      for (const auto& [offset, sent] : log) {
+        if (sent.first < before.first) {
+          Report("reordered", Show(where.second, sent.second) + " is at offset " +
+                                  std::to_string(offset) + ", behind value " +
+                                  std::to_string(before.second) + ", which producer " +
+                                  std::to_string(where.first) + " sent after it");
+        }
+        before = std::max(before, sent);
+      }
     }
   }
 

@@ -1,21 +1,26 @@
 // Check: what a history of clients proves that a log must not do. Pure. Names of anomalies are
 // Jepsen's where it has one:
 //
-//   lost-write             acknowledged, or read by somebody; later records were read, it never was
-//   again unseen                 acknowledged, and not read although everything was read to the end
+//   lost-write             acknowledged, or read by somebody; later records were read, it never
+//                          was again
+//   unseen                 acknowledged, and not read although everything was read to the end
 //   duplicate              one value at two offsets
 //   inconsistent-offsets   two values at one offset
 //   G1a                    read, though its send surely failed
 //   G1b                    read, though nobody sent it (torn, or made up)
 //   G1c                    operations that each read what another one of them wrote, in a circle
 //   precommitted-read      read by the operation that sends it, or before its send began
-//   poll-skip, int-poll-skip                 an offset left out: between two polls of a process, or
-//   inside one nonmonotonic-poll, int-nonmonotonic-poll offsets that go back, without a new
-//   assignment in between nonmonotonic-send, int-nonmonotonic-send a process's later send of a key
-//   stands before its earlier one consume-counts         read more than once by the members of a
-//   group (only where asked for) stale-offset           a send was given an offset at or below one
-//   that was known before it began end-went-back          a listed end below an end, or not above
-//   an offset, known before the question was asked
+//   poll-skip              an offset left out between two polls of a process
+//   int-poll-skip          ... or inside one
+//   nonmonotonic-poll      offsets that go back, without a new assignment in between
+//   int-nonmonotonic-poll  ... or inside one poll
+//   nonmonotonic-send      a process's later send of a key stands before its earlier one
+//   int-nonmonotonic-send  ... or inside one operation
+//   reordered              the same of all that one idempotent producer sent, whatever became of it
+//   consume-counts         read more than once by the members of a group (only where asked for)
+//   stale-offset           a send was given an offset at or below one known before it began
+//   end-went-back          a listed end below an end, or not above an offset, known before the
+//                          question was asked
 //
 // Offsets have no holes here, so any gap that retention does not explain is a skip.
 #pragma once

@@ -197,5 +197,22 @@ TEST(CheckerTest, AListedEndMayMissWhatWasAcknowledgedMeanwhile) {
       IsEmpty());
 }
 
+/// An idempotent producer sends 10 and 11 to key 1; what became of the sends is not known.
+std::string SentByOneProducer(int producer_of_second) {
+  return "{:process 0 :type :invoke :f :send :value [[:send 1 10]] :producer 1}\n"
+         "{:process 2 :type :invoke :f :send :value [[:send 1 11]] :producer " +
+         std::to_string(producer_of_second) +
+         "}\n"
+         "{:process 0 :type :info :f :send :value [[:send 1 10]]}\n"
+         "{:process 2 :type :info :f :send :value [[:send 1 11]]}\n";
+}
+
+TEST(CheckerTest, AnIdempotentProducerKeepsItsOrder) {
+  EXPECT_THAT(Names(SentByOneProducer(1) + Poll(5, "1 [[0 10] [1 11]]")), IsEmpty());
+  EXPECT_THAT(Names(SentByOneProducer(1) + Poll(5, "1 [[0 11]]")), IsEmpty());
+  EXPECT_THAT(Names(SentByOneProducer(2) + Poll(5, "1 [[0 11] [1 10]]")), IsEmpty());
+  EXPECT_THAT(Names(SentByOneProducer(1) + Poll(5, "1 [[0 11] [1 10]]")), ElementsAre("reordered"));
+}
+
 }  // namespace
 }  // namespace jangada::history

@@ -26,6 +26,10 @@ const char* Name(Function function) {
     case Function::kAssign: return "assign";
     case Function::kSubscribe: return "subscribe";
     case Function::kListOffsets: return "list-offsets";
+    case Function::kAssigned: return "assigned";
+    case Function::kCommit: return "commit";
+    case Function::kCommitted: return "committed";
+    case Function::kLeave: return "leave";
   }
   return "";
 }
@@ -61,6 +65,8 @@ void WriteValue(std::ostream& out, const Operation& operation) {
   switch (operation.function) {
     case Function::kAssign:
     case Function::kSubscribe:
+    case Function::kAssigned:
+    case Function::kLeave:
       out << "[";
       for (const Key key : operation.keys) {
         out << gap << key;
@@ -69,6 +75,8 @@ void WriteValue(std::ostream& out, const Operation& operation) {
       out << "]";
       return;
     case Function::kListOffsets:
+    case Function::kCommit:
+    case Function::kCommitted:
       out << "{";
       for (const auto& [key, end] : operation.ends) {
         out << gap << key << " " << end;
@@ -253,15 +261,21 @@ Enum Among(Reader& in, const Enum (&all)[N]) {
 }
 
 constexpr Type kTypes[] = {Type::kInvoke, Type::kOk, Type::kFail, Type::kInfo};
-constexpr Function kFunctions[] = {Function::kSend,   Function::kPoll,      Function::kTransaction,
-                                   Function::kAssign, Function::kSubscribe, Function::kListOffsets};
+constexpr Function kFunctions[] = {
+    Function::kSend,      Function::kPoll,        Function::kTransaction, Function::kAssign,
+    Function::kSubscribe, Function::kListOffsets, Function::kAssigned,    Function::kCommit,
+    Function::kCommitted, Function::kLeave};
 
 /// REQUIRES: the function is known, which is why :f stands before :value.
 void ReadValue(Reader& in, Operation* operation) {
   switch (operation->function) {
     case Function::kAssign:
-    case Function::kSubscribe: return ReadKeys(in, operation);
-    case Function::kListOffsets: return ReadEnds(in, operation);
+    case Function::kSubscribe:
+    case Function::kAssigned:
+    case Function::kLeave: return ReadKeys(in, operation);
+    case Function::kListOffsets:
+    case Function::kCommit:
+    case Function::kCommitted: return ReadEnds(in, operation);
     case Function::kSend:
     case Function::kPoll:
     case Function::kTransaction: return ReadParts(in, operation);
@@ -275,6 +289,9 @@ std::string ToEdn(const Operation& operation) {
   out << "{:process " << operation.process << " :type :" << Name(operation.type)
       << " :f :" << Name(operation.function) << " :value ";
   WriteValue(out, operation);
+  if (operation.generation >= 0) out << " :generation " << operation.generation;
+  if (operation.instance != 0) out << " :instance " << operation.instance;
+  if (operation.producer != 0) out << " :producer " << operation.producer;
   if (!operation.error.empty()) out << " :error \"" << operation.error << "\"";
   out << "}";
   return out.str();
@@ -297,6 +314,12 @@ Result<Operation> FromEdn(const std::string& line) {
     } else if (word == "value") {
       if (!function_known) in.Fail("expected :f before :value");
       if (in.ok()) ReadValue(in, &operation);
+    } else if (word == "generation") {
+      operation.generation = static_cast<int32_t>(in.Number());
+    } else if (word == "instance") {
+      operation.instance = in.Number();
+    } else if (word == "producer") {
+      operation.producer = in.Number();
     } else if (word == "error") {
       operation.error = in.String();
     } else {

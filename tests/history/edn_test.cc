@@ -23,6 +23,11 @@ TEST(EdnTest, LinesSurviveTheRoundTrip) {
            "{:process 1 :type :ok :f :poll :value [[:poll {3 [[42 17] [43 18]], 4 [[0 1]]}]]}",
            "{:process 1 :type :ok :f :txn :value [[:send 3 [42 17]] [:poll {}]]}",
            "{:process 2 :type :ok :f :list-offsets :value {3 44, 4 1}}",
+           "{:process 0 :type :invoke :f :send :value [[:send 3 17]] :producer 2}",
+           "{:process 7 :type :ok :f :assigned :value [3 4] :generation 12 :instance 1}",
+           "{:process 7 :type :ok :f :committed :value {3 40, 4 -1}}",
+           "{:process 7 :type :info :f :commit :value {3 44} :error \"timed out\"}",
+           "{:process 7 :type :ok :f :leave :value []}",
        }) {
     const auto operation = FromEdn(line);
     ASSERT_TRUE(operation.ok()) << line << ": " << operation.error().message;

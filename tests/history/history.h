@@ -30,6 +30,12 @@ enum class Function {
   kAssign,       // keys: the process reads them from places of its own choice from here on
   kSubscribe,    // keys: the process reads what its group gives it
   kListOffsets,  // ends: the offset after the last committed record, linearizable
+
+  // Of consumer groups, and not Jepsen's. A process that subscribed is a member from then on.
+  kAssigned,   // keys: the member's part of a generation; it reads from what is committed
+  kCommit,     // ends: the offsets to commit
+  kCommitted,  // ends: what was told to be committed, -1: nothing; on kInvoke none
+  kLeave,      // the member ended: it left, or was killed
 };
 
 struct Send {
@@ -53,6 +59,10 @@ struct Operation {
   std::vector<Key> keys;
   std::map<Key, Offset> ends;
   std::string error;  // why it failed, for people
+  // Where they say more than the process does; elsewhere not set.
+  int32_t generation = -1;  // of kAssigned
+  int64_t instance = 0;     // of kAssigned: a static member, the same after a restart; 0: none
+  int64_t producer = 0;     // of kSend: what came through one idempotent producer keeps its order
 };
 
 }  // namespace jangada::history
