@@ -6,7 +6,7 @@
 #   --against kafka   Apache Kafka 4.3.0 from Maven Central, three nodes each, one after the other on the same ports;
 #                     prints one table of ratios and draws latency against rate (--against kafka --help)
 #
-# Installs what that needs beside scripts/setup.sh (Java 17, Maven, librdkafka), where it is missing. Takes a quarter of an
+# Installs what that needs beside scripts/setup.sh (Java 17, Maven), where it is missing. Takes a quarter of an
 # hour a round, and a machine that nobody else uses.
 # Exit: 0 measured, 1 not (or void: the machine was busy), 2 wrong arguments.
 set -euo pipefail

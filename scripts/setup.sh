@@ -6,7 +6,7 @@
 #
 #   --lint    also clang-format and clang-tidy, which only scripts/check.sh needs
 #   --docs    also Go, where there is none, and the certificates that it fetches with: the tests of the docs build grpcurl
-#   --kafka   also Java and Maven, where there are none, and librdkafka: bench.sh runs Apache Kafka beside us
+#   --kafka   also Java and Maven, where there are none: bench.sh runs Apache Kafka beside us
 #   --fuzz    also clang and its libFuzzer, which only scripts/fuzz.sh needs
 #   --check   installs nothing: lists what is missing and exits 1 if anything is
 #
@@ -23,14 +23,14 @@ packages=(
   libgtest-dev libgmock-dev python3 python3-grpcio python3-protobuf       # tests
   kcat                                                                    # tests with a stock Kafka client
   e2fsprogs xfsprogs mount procps iproute2                                # crash tests, cluster.sh
-  nftables strace libfaketime                                             # chaos.sh
+  nftables strace libfaketime librdkafka-dev                              # chaos.sh
 )
 check_only=false
 for argument in "$@"; do
   case "$argument" in
     --docs) packages+=(ca-certificates); command -v go >/dev/null || packages+=(golang-go) ;;
     --kafka)
-      packages+=(ca-certificates librdkafka-dev)
+      packages+=(ca-certificates)
       command -v java >/dev/null || packages+=(openjdk-17-jre-headless)
       command -v mvn >/dev/null || packages+=(maven)
       ;;

@@ -2,7 +2,9 @@
 
 Three or five jangada-server processes, each in a network namespace and on a disk of its own (a small ext4 over a loop
 device), serve clients that write down what they were told, while faults strike one after the other and at times two
-together. At the end everything heals, every partition is read from its beginning to its end, and the history is judged.
+together. At the end everything heals, every partition is read from its beginning to its end, and the histories are judged.
+There are two workloads: grpc, our own client; and kafka, librdkafka with idempotent producers and a group of three members
+that leave, die, stand still and come again.
 """
 
 import argparse
@@ -19,7 +21,7 @@ import time
 
 import faults
 from faults import ALONE, FAULTS, OVERLAPPING
-from lab import BIN, ROOT, Lab, LabError
+from lab import BIN, ROOT, WORKLOADS, Lab, LabError
 from timeline import picture
 
 LEAST_ACKED = 1000
@@ -42,12 +44,15 @@ def parse_arguments(arguments):
     parser.add_argument("--minutes", type=float, default=5, help="how long faults strike (default: 5)")
     parser.add_argument("--nodes", type=int, choices=(3, 5), default=3)
     parser.add_argument("--seed", type=int, default=None, help="of the choice of faults (default: drawn, and printed)")
-    parser.add_argument("--rate", type=float, default=500, help="records a second (default: 500)")
+    parser.add_argument("--workload", choices=(*WORKLOADS, "both"), default="both",
+                        help="who writes and reads meanwhile (default: both, each on a topic of its own)")
+    parser.add_argument("--rate", type=float, default=300, help="records a second of each workload (default: 300)")
     parser.add_argument("--partitions", type=int, default=6)
     parser.add_argument("--dir", type=pathlib.Path, default=ROOT / "build" / "chaos",
                         help="where logs, history and picture go (default: build/chaos); emptied first")
     options = parser.parse_args(arguments)
     options.faults = options.faults.split(",")
+    options.workloads = tuple(WORKLOADS) if options.workload == "both" else (options.workload,)
     for word in options.faults:
         if word not in FAULTS:
             parser.error(f"{word!r} is not a class of faults; there are: {', '.join(FAULTS)}")
@@ -91,7 +96,7 @@ class Schedule:
         end = time.monotonic()
         self.counts[word] += 1
         self.events.append((word, start, end))
-        say(f"{start - self.began:7.1f} s  {what}, {end - start:.1f} s  ({self.lab.workload.acked()} acknowledged)")
+        say(f"{start - self.began:7.1f} s  {what}, {end - start:.1f} s  ({self.lab.acked()} acknowledged)")
 
     def turn(self):
         first = self.next_word()
@@ -105,7 +110,7 @@ class Schedule:
             time.sleep(self.lab.chance.uniform(0, 0.5))
         for thread in threads:
             thread.join()
-        self.trouble += self.lab.unexpected_ends()
+        self.trouble += self.lab.unexpected_ends() + self.lab.ended_workloads()
         time.sleep(self.lab.chance.uniform(0.3, 2))
 
     def run(self, seconds):
@@ -129,15 +134,45 @@ def percentile(values, fraction):
     return ordered[max(0, math.ceil(fraction * len(ordered)) - 1)]
 
 
-def report(schedule, progress, options):
+def report(schedule, workloads, options):
+    """A table a workload, then what was injected, then what each workload did."""
+    for workload in workloads:
+        say("")
+        say(f"{workload.name:<12}{'faults':>8}{'silence p50':>14}{'p99':>9}{'max':>9}   seconds without any acknowledgement, a fault")
+        for word in options.faults:
+            waits = [longest_silence(workload.progress, start, end + AFTERMATH)
+                     for name, start, end in schedule.events if name == word]
+            if waits:
+                say(f"{word:<12}{len(waits):>8}{percentile(waits, 0.5):>14.2f}{percentile(waits, 0.99):>9.2f}"
+                    f"{max(waits):>9.2f}")
     say("")
-    say(f"{'class':<12}{'faults':>8}{'silence p50':>14}{'p99':>9}{'max':>9}   seconds without any acknowledgement, a fault")
-    for word in options.faults:
-        waits = [longest_silence(progress, start, end + AFTERMATH) for name, start, end in schedule.events if name == word]
-        if waits:
-            say(f"{word:<12}{len(waits):>8}{percentile(waits, 0.5):>14.2f}{percentile(waits, 0.99):>9.2f}{max(waits):>9.2f}")
     for word in options.faults:
         say(f"fault {word} {schedule.counts[word]}")
+    for workload in workloads:
+        _, sent, acked, failed, unknown, polled = workload.progress[-1] if workload.progress else (0,) * 6
+        say(f"{workload.name}: sent {sent}, acknowledged {acked}, failed {failed}, fate unknown {unknown}, polled {polled}")
+        for note in workload.notes:
+            say(f"{workload.name}: {note}")
+
+
+def finish(workloads):
+    """Ends all of them, at once; answers what went wrong."""
+    problems = []
+    for workload in workloads:
+        workload.tell_to_finish()
+    for workload in workloads:
+        code = workload.finish(FINISH_SECONDS)
+        if code == 3:
+            problems.append(f"{workload.name}: a consumer was given what no log can hold: see {workload.errors.name}")
+        elif code != 0:
+            problems.append(f"{workload.name}: the cluster did not answer everything at the end (the workload ended with "
+                            f"{code}): see {workload.errors.name}")
+    return problems
+
+
+def too_few(workloads):
+    return [f"{workload.name}: only {workload.acked()} acknowledgements: this proves nothing, {LEAST_ACKED} are needed"
+            for workload in workloads if workload.acked() < LEAST_ACKED]
 
 
 def judge(history):
@@ -156,8 +191,9 @@ def keep(options):
 
 def run(options):
     seconds = options.minutes * 60
-    say(f"chaos: {options.nodes} nodes, {options.minutes:g} minutes of {','.join(options.faults)}, --seed {options.seed}")
-    lab = Lab(options.dir, options.nodes, options.seed, options.faults, options.partitions, options.rate)
+    say(f"chaos: {options.nodes} nodes, {options.minutes:g} minutes of {','.join(options.faults)}, "
+        f"--workload {options.workload}, --seed {options.seed}")
+    lab = Lab(options.dir, options.nodes, options.seed, options.faults, options.partitions, options.rate, options.workloads)
     schedule = Schedule(lab, options.faults)
     problems = []
     try:
@@ -169,39 +205,40 @@ def run(options):
             lab.wait_whole()
         except LabError as error:
             problems.append(str(error))
-        code = lab.workload.finish(FINISH_SECONDS)
-        if code == 3:
-            problems.append("a consumer was given what no log can hold: see workload.errors")
-        elif code != 0:
-            problems.append(f"the cluster did not answer everything at the end (the workload ended with {code})")
+        problems += finish(lab.workloads)
         problems += lab.unexpected_ends()
         ended = time.monotonic()
-        progress = lab.workload.progress
     finally:
         lab.close()
-    report(schedule, progress, options)
-    acked = progress[-1][2] if progress else 0
-    _, sent, _, failed, unknown, polled = progress[-1] if progress else (0,) * 6
-    say(f"sent {sent}, acknowledged {acked}, failed {failed}, fate unknown {unknown}, polled {polled}")
+    report(schedule, lab.workloads, options)
     (options.dir / "timeline.svg").write_text(
-        picture(progress, schedule.events, schedule.began, ended - schedule.began,
-                f"Acknowledgements under faults: {options.nodes} nodes, seed {options.seed}"))
-    say(f"picture: {options.dir / 'timeline.svg'}; history: {options.dir / 'history.edn'}")
-    if acked < LEAST_ACKED:
-        problems.append(f"only {acked} acknowledgements: this proves nothing, {LEAST_ACKED} are needed")
+        picture({workload.name: workload.progress for workload in lab.workloads}, schedule.events, schedule.began,
+                ended - schedule.began, f"Acknowledgements under faults: {options.nodes} nodes, seed {options.seed}"))
+    say(f"picture: {options.dir / 'timeline.svg'}; "
+        f"histories: {', '.join(str(workload.history) for workload in lab.workloads)}")
+    problems += too_few(lab.workloads)
     problems += [f"{word} was never injected" for word in options.faults if schedule.counts[word] == 0]
-    good, findings = judge(options.dir / "history.edn")
-    say(findings)
-    for problem in problems:
-        say(f"problem: {problem}")
+    good = True
+    for workload in lab.workloads:
+        well, findings = judge(workload.history)
+        say(f"{workload.name}: {findings}")
+        good = good and well
     if not good or problems:
         say(f"kept, until this seed fails again: {keep(options)}")
+    return conclude(good, problems, lab.workloads, sum(schedule.counts.values()))
+
+
+def conclude(good, problems, workloads, faults_struck):
+    for problem in problems:
+        say(f"problem: {problem}")
     if not good:
         say("verdict: ANOMALY, see above")
     elif problems:
-        say("verdict: no anomaly in the history, but the run is not good: see the problems above")
+        say("verdict: no anomaly in the histories, but the run is not good: see the problems above")
     else:
-        say(f"verdict: no anomaly in {acked} acknowledged records under {sum(schedule.counts.values())} faults")
+        shares = ", ".join(f"{workload.name} {workload.acked()}" for workload in workloads)
+        say(f"verdict: no anomaly in {sum(workload.acked() for workload in workloads)} acknowledged records ({shares}) "
+            f"under {faults_struck} faults")
     return 0 if good and not problems else 1
 
 

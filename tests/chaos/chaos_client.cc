@@ -1,14 +1,13 @@
 // chaos_client: the workload of the chaos lab. Sends unique values to the partitions of one topic
 // and polls them back, and writes down every operation as it began and as it ended, one EDN map a
-// line in real-time order, in the format of Jepsen's Kafka workload (tests/chaos/README.md). A
+// line in real-time order, in the format of Jepsen's Kafka workload (tests/history/edn.h). A
 // driver thread sends at a rate, each poller has a thread, completions come on the client's
 // threads; one mutex orders the history.
 //
-// It is steered by lines on stdin: `whole` answers whether every replica has what its leader has,
-// `finish` ends the sending, reads every partition from its beginning to its end, and ends. Each
-// second it tells what it has done: `progress MONOTONIC_MS SENT ACKED FAILED UNKNOWN POLLED`. Exit:
-// 0 finished, 1 the cluster did not answer any more, 2 wrong arguments, 3 a consumer was given what
-// no log can hold.
+// It is steered through stdin: `finish` ends the sending, reads every partition from its beginning
+// to its end, and ends. Ten times a second it tells what it has done: `progress MONOTONIC_MS SENT
+// ACKED FAILED UNKNOWN POLLED`. Exit: 0 finished, 1 the cluster did not answer any more, 2 wrong
+// arguments, 3 a consumer was given what no log can hold.
 #include <CLI/CLI.hpp>
 #include <atomic>
 #include <chrono>
@@ -256,25 +255,6 @@ class Poller {
   std::vector<int64_t> next_;
 };
 
-/// Why not every replica has what its leader has; empty: they have.
-std::string WhyNotWhole(client::Client& client, const Options& options) {
-  const auto states = client.DescribePartitions({options.topic}, kCallMs);
-  if (!states.ok()) return states.error().message;
-  if (static_cast<int32_t>(states->size()) != options.partitions) return "partitions are missing";
-  for (const client::PartitionStateView& state : *states) {
-    const std::string where = "partition " + std::to_string(state.where.partition);
-    if (!state.from_leader) return where + " has no leader";
-    if (state.reassigning) return where + " is being moved";
-    for (const client::ReplicaStateView& replica : state.replicas) {
-      if (replica.voter && replica.live && replica.caught_up) continue;
-      return where + " at node " + std::to_string(replica.node) + " is behind";
-    }
-    if (state.replicas.size() != state.desired_replicas.size())
-      return where + " is short of replicas";
-  }
-  return "";
-}
-
 /// Reads everything once more, to the end that every partition has now. False: not in time.
 bool ReadToTheEnd(client::Client& client, Poller* poller, const Options& options, int* exit_code) {
   const int64_t deadline = MonotonicMs() + kFinishMs;
@@ -342,11 +322,8 @@ class Workload {
   static constexpr int64_t kFirstPoller = 1'000'000;
 
   /// Ends with `finish`, or when nobody steers any more.
-  void ServeStdin() {
+  static void ServeStdin() {
     for (std::string line; std::getline(std::cin, line) && line != "finish";) {
-      if (line != "whole") continue;
-      const std::string why = WhyNotWhole(*client_, options_);
-      Say(why.empty() ? "whole yes" : "whole no: " + why);
     }
   }
 

@@ -3,6 +3,9 @@
 The run needs root, namespaces and loop devices; where they are not to be had this ends with 77, which ctest calls skipped.
 """
 
+import collections
+import contextlib
+import io
 import os
 import pathlib
 import subprocess
@@ -45,6 +48,23 @@ class PartsTest(unittest.TestCase):
         for word in (*chaos.OVERLAPPING, *chaos.ALONE):
             self.assertIn(word, chaos.FAULTS)
 
+    def test_both_workloads_run_unless_one_is_named(self):
+        self.assertEqual(chaos.parse_arguments([]).workloads, ("grpc", "kafka"))
+        self.assertEqual(chaos.parse_arguments(["--workload", "kafka"]).workloads, ("kafka",))
+
+    def test_a_workload_that_proves_nothing_fails_the_run(self):
+        Said = collections.namedtuple("Said", "name acked")
+        workloads = [Said("grpc", lambda: 5000), Said("kafka", lambda: 4000)]
+        with contextlib.redirect_stdout(io.StringIO()) as said:
+            self.assertEqual(chaos.conclude(True, [], workloads, 7), 0)
+            self.assertEqual(chaos.conclude(True, chaos.too_few(workloads), workloads, 7), 0)
+            self.assertEqual(chaos.conclude(False, [], workloads, 7), 1)
+            few = [workloads[0], Said("kafka", lambda: 999)]
+            self.assertEqual(chaos.conclude(True, chaos.too_few(few), few, 7), 1)
+        self.assertIn("verdict: no anomaly in 9000 acknowledged records (grpc 5000, kafka 4000) under 7 faults",
+                      said.getvalue())
+        self.assertIn("problem: kafka: only 999 acknowledgements", said.getvalue())
+
     def test_the_longest_silence_begins_within_the_fault(self):
         #            at, sent, acked, ...
         progress = [(0.0, 1, 1), (0.1, 2, 2), (1.1, 3, 3), (1.2, 4, 4), (4.2, 5, 5)]
@@ -55,9 +75,11 @@ class PartsTest(unittest.TestCase):
         self.assertEqual(Network.between([1], [2, CLIENTS]), {(1, 2), (2, 1), (1, CLIENTS), (CLIENTS, 1)})
 
     def test_the_picture_shows_every_fault(self):
-        text = timeline.picture([(0.0, 0, 0), (1.0, 9, 5), (2.0, 9, 9)], [("kill", 0.5, 1.5), ("tcp", 1.0, 2.0)],
+        progress = [(0.0, 0, 0), (1.0, 9, 5), (2.0, 9, 9)]
+        text = timeline.picture({"grpc": progress, "kafka": progress}, [("kill", 0.5, 1.5), ("tcp", 1.0, 2.0)],
                                 0.0, 2.0, "<title>")
         self.assertEqual(text.count("<rect"), 1 + 2 * 2)
+        self.assertEqual(text.count("<polyline"), 2)
         self.assertIn("&lt;title&gt;", text)
         self.assertEqual(timeline.rates([(0.5, 0, 3), (1.5, 0, 10)], 0.0, 2.0), [3, 7, 0])
 
@@ -88,7 +110,8 @@ class RunTest(unittest.TestCase):
                  "kill,pause,partition,power,corrupt", "--dir", pathlib.Path(folder) / "run"],
                 capture_output=True, text=True)
             self.assertEqual(result.returncode, 0, result.stdout + result.stderr)
-            self.assertTrue(result.stdout.splitlines()[-1].startswith("verdict: no anomaly in "), result.stdout)
+            self.assertRegex(result.stdout.splitlines()[-1],
+                             r"^verdict: no anomaly in \d+ acknowledged records \(grpc \d+, kafka \d+\) under \d+ faults$")
             mounts = pathlib.Path("/proc/mounts").read_text()
             self.assertNotIn(folder, mounts)
 

@@ -9,7 +9,7 @@ import signal
 import subprocess
 import time
 
-from lab import LabError, TOPIC, retry
+from lab import LabError, retry
 from network import CLIENTS, Network
 
 
@@ -290,15 +290,16 @@ def membership(lab, chance):
     done = []
     for _ in range(chance.randint(2, 6)):
         where = chance.randrange(lab.partitions)
+        topic = chance.choice(lab.topics)
         if chance.random() < 0.5:
             replicas = chance.sample(sorted(lab.nodes), 3)
-            result = lab.run_command("partition", "move", TOPIC, str(where), "--replicas",
+            result = lab.run_command("partition", "move", topic, str(where), "--replicas",
                                      ",".join(map(str, replicas)), check=False)
-            done.append(f"move {where} to {replicas}")
+            done.append(f"move {topic}/{where} to {replicas}")
         else:
             node = chance.choice(sorted(lab.nodes))
-            result = lab.run_command("partition", "transfer-leader", TOPIC, str(where), str(node), check=False)
-            done.append(f"{where} led by {node}")
+            result = lab.run_command("partition", "transfer-leader", topic, str(where), str(node), check=False)
+            done.append(f"{topic}/{where} led by {node}")
         if result.returncode != 0:
             done[-1] += " (refused)"
         hold(chance, 0.2, 1.5)

@@ -17,8 +17,8 @@ from network import CLIENTS, PROXY_BASE, PROXY_MARK, PEER_PORT, Network
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 BIN = pathlib.Path(os.environ.get("JANGADA_BIN", ROOT / "build" / "release" / "bin"))
 NAMESPACES = "jangada-lab"  # then the lab's process id
-TOPIC = "chaos"
 REPLICAS = 3
+WORKLOADS = {"grpc": "chaos", "kafka": "chaos-kafka"}  # each with a topic of its own
 FAKETIME = pathlib.Path("/usr/lib/x86_64-linux-gnu/faketime/libfaketimeMT.so.1")
 STEADY_TIMERS = BIN / "libsteady_timers.so"  # its opening says why
 SERVE_SECONDS = 60
@@ -81,12 +81,13 @@ class Node:
 
 
 class Workload:
-    """chaos_client, steered through its stdin; its progress is kept for the figures."""
+    """chaos_client or kafka_client, steered through its stdin; its progress is kept for the figures."""
 
-    def __init__(self, words, errors):
+    def __init__(self, name, words, history, errors):
+        self.name = name
+        self.history = history
         self.progress = []  # (monotonic s, sent, acked, failed, unknown, polled)
-        self.answers = []
-        self.arrived = threading.Condition()
+        self.notes = []     # what it says of itself, for people
         self.errors = open(errors, "wb")
         self.process = subprocess.Popen(words, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=self.errors, text=True)
         self.thread = threading.Thread(target=self._read, daemon=True)
@@ -94,37 +95,26 @@ class Workload:
 
     def _read(self):
         for line in self.process.stdout:
-            words = line.split()
-            with self.arrived:
-                if words[0] == "progress":
-                    numbers = [int(word) for word in words[1:]]
-                    self.progress.append((numbers[0] / 1000, *numbers[1:]))
-                else:
-                    self.answers.append(line.strip())
-                self.arrived.notify_all()
+            word, _, rest = line.strip().partition(" ")
+            if word == "progress":
+                numbers = [int(number) for number in rest.split()]
+                self.progress.append((numbers[0] / 1000, *numbers[1:]))
+            elif word == "note":
+                self.notes.append(rest)
 
     def acked(self):
         return self.progress[-1][2] if self.progress else 0
 
-    def ask(self, command, seconds):
-        with self.arrived:
-            self.answers.clear()
-            try:
-                self.process.stdin.write(command + "\n")
-                self.process.stdin.flush()
-            except (BrokenPipeError, ValueError):
-                raise LabError("the workload ended before its time") from None
-            if not self.arrived.wait_for(lambda: self.answers, seconds):
-                return ""
-            return self.answers[-1]
-
-    def finish(self, seconds):
-        """Its exit code: 0 finished, 1 the cluster did not answer, 3 a consumer was given what no log can hold."""
+    def tell_to_finish(self):
         try:
             self.process.stdin.write("finish\n")
             self.process.stdin.close()
         except (BrokenPipeError, ValueError):
             pass
+
+    def finish(self, seconds):
+        """Its exit code: 0 finished, 1 the cluster did not answer, 3 a consumer was given what no log can hold."""
+        self.tell_to_finish()
         try:
             code = self.process.wait(seconds)
         except subprocess.TimeoutExpired:
@@ -142,7 +132,7 @@ class Workload:
 
 
 class Lab:
-    def __init__(self, folder, nodes, seed, faults, partitions=6, rate=500, say=print):
+    def __init__(self, folder, nodes, seed, faults, partitions=6, rate=500, workloads=tuple(WORKLOADS), say=print):
         self.folder = pathlib.Path(folder)
         self.seed = seed
         self.faults = faults
@@ -153,7 +143,8 @@ class Lab:
         self.network = None
         self.nodes = {}
         self.proxies = {}
-        self.workload = None
+        self.names = workloads
+        self.workloads = []
         self.helpers = []  # processes that a fault may have left behind
         self.losing_data = threading.Lock()  # at most one node at a time has lost what was synced
         self.corrupted = None  # this node's damage may not all be found yet
@@ -181,13 +172,19 @@ class Lab:
         for number in self.nodes:
             self.wait_serving(number)
         # A node serves before it has heard of every other one.
-        retry(lambda: self.run_command("topic", "create", TOPIC, "--partitions", str(self.partitions),
-                                       "--replicas", str(REPLICAS)))
-        self.workload = Workload(
-            [*self.network.inside(CLIENTS), BIN / "chaos_client", "-b", self.addresses(), "--topic", TOPIC,
-             "--partitions", str(self.partitions), "--history", self.history, "--rate", str(self.rate),
-             "--seed", str(self.seed)],
-            self.folder / "workload.errors")
+        for topic in self.topics:
+            retry(lambda topic=topic: self.run_command("topic", "create", topic, "--partitions", str(self.partitions),
+                                                       "--replicas", str(REPLICAS)))
+        for name in self.names:
+            self.workloads.append(self._start_workload(name))
+
+    def _start_workload(self, name):
+        program, port, suffix = {"grpc": ("chaos_client", 7092, ""), "kafka": ("kafka_client", 9092, "-kafka")}[name]
+        history = self.folder / f"history{suffix}.edn"
+        return Workload(name, [*self.network.inside(CLIENTS), BIN / program, "-b", self.addresses(port),
+                               "--topic", WORKLOADS[name], "--partitions", str(self.partitions), "--history", history,
+                               "--rate", str(self.rate), "--seed", str(self.seed)],
+                        history, self.folder / f"workload{suffix}.errors")
 
     def _start_proxies(self):
         for number in self.nodes:
@@ -204,14 +201,17 @@ class Lab:
         self.network.lead_through_proxies()
 
     @property
-    def history(self):
-        return self.folder / "history.edn"
+    def topics(self):
+        return [WORKLOADS[name] for name in self.names]
 
-    def address(self, number):
-        return f"{self.network.address(number)}:7092"
+    def acked(self):
+        return sum(workload.acked() for workload in self.workloads)
 
-    def addresses(self):
-        return ",".join(self.address(number) for number in self.nodes)
+    def address(self, number, port=7092):
+        return f"{self.network.address(number)}:{port}"
+
+    def addresses(self, port=7092):
+        return ",".join(self.address(number, port) for number in self.nodes)
 
     # ---- nodes ----
 
@@ -310,6 +310,10 @@ class Lab:
                 for node in self.nodes.values()
                 if not node.running() and not node.expected_end and not self.revive_corrupted(node.number)]
 
+    def ended_workloads(self):
+        return [f"{workload.name}: the workload ended before its time: see {workload.errors.name}"
+                for workload in self.workloads if workload.process.poll() is not None]
+
     # ---- what the cluster says ----
 
     def run_command(self, *words, node=None, check=True, timeout=30):
@@ -321,11 +325,12 @@ class Lab:
         return result
 
     def why_not_whole(self):
-        """Why not every replica has what its leader has; empty: they have."""
-        answer = self.workload.ask("whole", 10)
-        if answer == "whole yes":
-            return ""
-        return answer.removeprefix("whole no: ") or "no answer"
+        """Why not every replica has what its leader has, those of the consumer groups too; empty: they have."""
+        try:
+            result = self.run_command("--timeout", "2", "wait", "--caught-up", check=False)
+        except subprocess.TimeoutExpired:
+            return "no answer"
+        return "" if result.returncode == 0 else result.stderr.strip() or "no answer"
 
     def wait_whole(self, seconds=WHOLE_SECONDS):
         deadline = time.monotonic() + seconds
@@ -363,8 +368,8 @@ class Lab:
                 self.start(number, wait=False)
 
     def close(self):
-        if self.workload is not None:
-            self.workload.close()
+        for workload in self.workloads:
+            workload.close()
         processes = [node.process for node in self.nodes.values()] + self.helpers + list(self.proxies.values())
         for process in processes:
             if process is not None and process.poll() is None:

@@ -3,6 +3,7 @@
 from xml.sax.saxutils import escape
 
 WIDTH, CHART, LEFT, TOP, ROW = 1400, 260, 120, 40, 16
+LINES = ["#222", "#c71585"]  # of the workloads
 COLOURS = ["#c0392b", "#2980b9", "#27ae60", "#8e44ad", "#d35400", "#16a085", "#7f8c8d", "#f39c12", "#2c3e50",
            "#e84393", "#00a8ff", "#6c5ce7", "#b71540"]
 
@@ -27,11 +28,11 @@ def nice_step(most, steps):
     return step
 
 
-def picture(progress, events, began, seconds, title):
-    """`events`: (word, start, end), in the clock of `progress`."""
-    counts = rates(progress, began, seconds)
+def picture(progresses, events, began, seconds, title):
+    """`progresses`: of each workload, by name. `events`: (word, start, end), in the clock of the progress."""
+    counts = {name: rates(progress, began, seconds) for name, progress in progresses.items()}
     words = sorted({word for word, _, _ in events})
-    highest = max(counts + [1])
+    highest = max([1, *(count for ones in counts.values() for count in ones)])
     height = TOP + CHART + 40 + ROW * len(words) + 30
     x = lambda at: LEFT + (WIDTH - LEFT - 20) * at / max(seconds, 1)
     y = lambda count: TOP + CHART - CHART * count / highest
@@ -57,6 +58,9 @@ def picture(progress, events, began, seconds, title):
             out.append(f'<rect x="{left:.1f}" y="{row}" width="{width:.1f}" height="{ROW - 4}" fill="{colour}"/>'
                        f'<rect x="{left:.1f}" y="{TOP}" width="{width:.1f}" height="{CHART}" fill="{colour}" '
                        'opacity="0.08"/>')
-    points = " ".join(f"{x(at + 0.5):.1f},{y(count):.1f}" for at, count in enumerate(counts))
-    out.append(f'<polyline points="{points}" fill="none" stroke="#222" stroke-width="1.2"/>')
+    for index, (name, ones) in enumerate(counts.items()):
+        colour = LINES[index % len(LINES)]
+        points = " ".join(f"{x(at + 0.5):.1f},{y(count):.1f}" for at, count in enumerate(ones))
+        out.append(f'<polyline points="{points}" fill="none" stroke="{colour}" stroke-width="1.2"/>'
+                   f'<text x="{WIDTH - 20}" y="{TOP - 6 - 14 * index}" text-anchor="end" fill="{colour}">{name}</text>')
     return "\n".join([*out, "</svg>"]) + "\n"
