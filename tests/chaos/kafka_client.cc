@@ -17,6 +17,7 @@
 #include <sstream>
 #include <thread>
 
+#include "tests/chaos/batch_numbers.h"
 #include "tests/chaos/history_file.h"
 #include "tests/chaos/kafka_group.h"
 #include "tests/chaos/kafka_member.h"
@@ -34,6 +35,7 @@ using history::Type;
 
 constexpr int64_t kReader = 1'000'000;  // processes of the history
 constexpr int64_t kAsker = 1'000'001;
+constexpr int64_t kBatches = 1'000'002;
 constexpr int64_t kFinishMs = 120'000;  // for each of: the ends, the group, the last reading
 constexpr int kAskMs = 5'000;
 constexpr int kLookMs = 500;
@@ -86,6 +88,9 @@ class KafkaWorkload {
     std::map<Key, Offset> ends;
     if (!Within("the ends of the partitions", [&] { return AskEnds(&ends); })) return 1;
     if (!Within("the group", [&] { return HasCommitted(group, ends); })) return 1;
+    for (const auto& [key, end] : ends) {
+      if (!Within("the batches", [&] { return NoteBatches(key, end); })) return 1;
+    }
     return ReadToTheEnd(ends);
   }
 
@@ -146,6 +151,21 @@ class KafkaWorkload {
     asked.ends = *ends;
     history_.End(asked, Type::kOk);
     return "";
+  }
+
+  /// Under which producers' numbers everything stands in the log, from whichever node answers.
+  std::string NoteBatches(Key key, Offset end) {
+    std::string why = "no address of the gRPC door";
+    for (const std::string& address : options_.grpc) {
+      const auto batches =
+          ReadBatches(address, options_.topic, static_cast<int32_t>(key), end, kBatches);
+      if (batches.ok()) {
+        for (const Operation& batch : *batches) history_.Add(batch);
+        return "";
+      }
+      why = batches.error().message;
+    }
+    return why;
   }
 
   /// By assignment, not as a member: the log itself, whatever the group saw.
@@ -246,6 +266,9 @@ int main(int argc, char** argv) {
   jangada::chaos::KafkaOptions options;
   CLI::App app("The Kafka workload of the chaos lab; steered through stdin", "kafka_client");
   app.add_option("-b,--bootstrap", options.bootstrap, "Nodes: HOST:PORT[,HOST:PORT...]")
+      ->required();
+  app.add_option("--grpc", options.grpc, "The same nodes at the gRPC door")
+      ->delimiter(',')
       ->required();
   app.add_option("--topic", options.topic)->capture_default_str();
   app.add_option("--partitions", options.partitions)->capture_default_str();

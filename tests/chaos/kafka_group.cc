@@ -36,6 +36,8 @@ std::vector<std::string> WordsFor(const KafkaOptions& options, int64_t process, 
           options.history,
           "--member",
           std::to_string(process),
+          "--grpc",
+          "none",
           "--instance",
           is_static ? "1" : "0"};
 }
@@ -46,7 +48,7 @@ KafkaGroup::KafkaGroup(const KafkaOptions& options, HistoryFile& history, KafkaC
     : options_(options),
       history_(history),
       counts_(counts),
-      random_(options.seed + 1),
+      random_(options.seed * 7919 + 17),
       last_process_(kFirstMember - 1),
       thread_([this] { Run(); }) {}
 

@@ -14,6 +14,7 @@ namespace jangada::chaos {
 
 struct KafkaOptions {
   std::string bootstrap;
+  std::vector<std::string> grpc;  // the same nodes at the gRPC door
   std::string topic = "chaos-kafka";
   std::string group = "chaos";
   int32_t partitions = 6;

@@ -183,7 +183,8 @@ class Lab:
         history = self.folder / f"history{suffix}.edn"
         return Workload(name, [*self.network.inside(CLIENTS), BIN / program, "-b", self.addresses(port),
                                "--topic", WORKLOADS[name], "--partitions", str(self.partitions), "--history", history,
-                               "--rate", str(self.rate), "--seed", str(self.seed)],
+                               "--rate", str(self.rate), "--seed", str(self.seed),
+                               *(["--grpc", self.addresses()] if name == "kafka" else [])],
                         history, self.folder / f"workload{suffix}.errors")
 
     def _start_proxies(self):
@@ -221,7 +222,9 @@ class Lab:
         founders = ",".join(f"{peer}@{self.network.address(peer)}:{PEER_PORT}" for peer in self.nodes)
         settings = [f"data_dir={node.disk.data}", f"node.id={number}", f"cluster.founders={founders}",
                     f"grpc.listen={host}:7092", f"peer.listen={host}:{PEER_PORT}", f"kafka.listen={host}:9092",
-                    f"http.listen={host}:8092", "storage.checkpoint_bytes=1048576"]
+                    f"http.listen={host}:8092", "storage.checkpoint_bytes=1048576",
+                    # A group that begins anew must find the time for it between two faults.
+                    "groups.initial_rebalance_delay_ms=500"]
         words = [word for setting in settings for word in ("--set", setting)]
         environment = dict(os.environ)
         if "clock" in self.faults:

@@ -8,12 +8,14 @@
 #include "tests/history/checker.h"
 #include "tests/history/edn.h"
 #include "tests/history/members.h"
+#include "tests/history/numbering.h"
 
 namespace {
 
 constexpr size_t kShownOfAKind = 5;
 
 using jangada::history::Anomaly;
+using jangada::history::Numbering;
 
 int Judge(const char* path) {
   std::ifstream in(path);
@@ -27,12 +29,23 @@ int Judge(const char* path) {
     return 2;
   }
   std::map<std::string, std::vector<std::string>> kinds;
-  for (const Anomaly& anomaly : Check(*history)) kinds[anomaly.name].push_back(anomaly.what);
-  for (const Anomaly& anomaly : CheckMembers(*history)) kinds[anomaly.name].push_back(anomaly.what);
+  const Numbering numbering(*history);
+  size_t sent_twice = 0;
+  const auto add = [&](const std::vector<Anomaly>& anomalies) {
+    for (const Anomaly& anomaly : anomalies) kinds[anomaly.name].push_back(anomaly.what);
+  };
+  add(Check(*history, {.numbering = &numbering, .sent_twice = &sent_twice}));
+  add(CheckMembers(*history));
+  add(numbering.found());
   for (const auto& [name, cases] : kinds) {
     std::cout << name << ": " << cases.size() << "\n";
     for (size_t i = 0; i < cases.size() && i < kShownOfAKind; ++i)
       std::cout << "  " << cases[i] << "\n";
+  }
+  if (sent_twice > 0) {
+    std::cout << sent_twice
+              << " values are at two offsets because their client sent them again under "
+                 "a new epoch (tests/history/numbering.h)\n";
   }
   std::cout << history->size() << " operations, " << kinds.size() << " kinds of anomalies\n";
   return kinds.empty() ? 0 : 1;

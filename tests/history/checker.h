@@ -38,6 +38,8 @@ struct Anomaly {
   std::string what;  // one sentence: key, values, offsets, processes
 };
 
+class Numbering;  // numbering.h
+
 struct Expectations {
   /// Offsets below may have been deleted by the end: not reading them is no loss, and a reader may
   /// skip to here.
@@ -47,6 +49,10 @@ struct Expectations {
   bool read_to_the_end = true;
   /// What subscribed processes read counts once over all of them.
   bool subscribers_read_once = false;
+  /// Where it is given, a value that its client sent again under a new epoch may be at two offsets;
+  /// such values are counted in `sent_twice`.
+  const Numbering* numbering = nullptr;
+  size_t* sent_twice = nullptr;
 };
 
 /// All anomalies, in the order found; the same cause may show as several. Empty: the history is one

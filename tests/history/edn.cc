@@ -30,6 +30,7 @@ const char* Name(Function function) {
     case Function::kCommit: return "commit";
     case Function::kCommitted: return "committed";
     case Function::kLeave: return "leave";
+    case Function::kBatch: return "batch";
   }
   return "";
 }
@@ -67,6 +68,7 @@ void WriteValue(std::ostream& out, const Operation& operation) {
     case Function::kSubscribe:
     case Function::kAssigned:
     case Function::kLeave:
+    case Function::kBatch:
       out << "[";
       for (const Key key : operation.keys) {
         out << gap << key;
@@ -264,7 +266,7 @@ constexpr Type kTypes[] = {Type::kInvoke, Type::kOk, Type::kFail, Type::kInfo};
 constexpr Function kFunctions[] = {
     Function::kSend,      Function::kPoll,        Function::kTransaction, Function::kAssign,
     Function::kSubscribe, Function::kListOffsets, Function::kAssigned,    Function::kCommit,
-    Function::kCommitted, Function::kLeave};
+    Function::kCommitted, Function::kLeave,       Function::kBatch};
 
 /// REQUIRES: the function is known, which is why :f stands before :value.
 void ReadValue(Reader& in, Operation* operation) {
@@ -272,7 +274,8 @@ void ReadValue(Reader& in, Operation* operation) {
     case Function::kAssign:
     case Function::kSubscribe:
     case Function::kAssigned:
-    case Function::kLeave: return ReadKeys(in, operation);
+    case Function::kLeave:
+    case Function::kBatch: return ReadKeys(in, operation);
     case Function::kListOffsets:
     case Function::kCommit:
     case Function::kCommitted: return ReadEnds(in, operation);

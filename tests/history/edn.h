@@ -10,6 +10,7 @@
 //   {:process 7 :type :info :f :commit :value {3 44} :error "timed out"}
 //   {:process 7 :type :ok :f :leave :value []}
 //   {:process 0 :type :invoke :f :send :value [[:send 3 17]] :producer 1}
+//   {:process 9 :type :ok :f :batch :value [3 42 2 1001 0 17]}
 // A failed or unknown operation may end with ` :error "why"`. Other keys of the map are passed
 // over.
 #pragma once

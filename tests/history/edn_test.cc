@@ -28,6 +28,7 @@ TEST(EdnTest, LinesSurviveTheRoundTrip) {
            "{:process 7 :type :ok :f :committed :value {3 40, 4 -1}}",
            "{:process 7 :type :info :f :commit :value {3 44} :error \"timed out\"}",
            "{:process 7 :type :ok :f :leave :value []}",
+           "{:process 9 :type :ok :f :batch :value [3 42 2 1001 0 17]}",
        }) {
     const auto operation = FromEdn(line);
     ASSERT_TRUE(operation.ok()) << line << ": " << operation.error().message;

@@ -36,6 +36,9 @@ enum class Function {
   kCommit,     // ends: the offsets to commit
   kCommitted,  // ends: what was told to be committed, -1: nothing; on kInvoke none
   kLeave,      // the member ended: it left, or was killed
+
+  // What stands in the log, not what somebody did.
+  kBatch,  // keys: partition, base offset, number of records, producer id, epoch, first sequence
 };
 
 struct Send {

@@ -82,7 +82,8 @@ class MemberChecker {
         return;
       case Function::kSend:
       case Function::kTransaction:
-      case Function::kAssign: return;
+      case Function::kAssign:
+      case Function::kBatch: return;
     }
   }
 
