@@ -82,7 +82,8 @@ struct Controller::Impl : std::enable_shared_from_this<Controller::Impl> {
 
   void InitProducer(Callback<Result<ProducerIdentity>> done);
   void OnBlock(const Answer& answer);
-  void Register(Callback<Status> done);
+  void Register();
+  void RegisterIfAddedAnew();
   void NoteVersion();
   bool IsRemoved() const;
   void EndIfRemoved();
@@ -198,29 +199,38 @@ void Controller::Impl::OnBlock(const Answer& answer) {
 
 // ---- this node in the cluster ----
 
-void Controller::Impl::Register(Callback<Status> done) {
+/// Until the cluster has it, or refuses it for good: that ends the process.
+void Controller::Impl::Register() {
   router->Submit(request::RegisterNode{{}, options.self}, kRegisterPatienceUs,
-                 [this, done = std::move(done)](Answer answer) mutable {
+                 [this](const Answer& answer) {
                    if (!answer.error) {
                      registered = true;
                      current_from = answer.version;
                      NoteVersion();
                      spdlog::info("registered node={} disk={}", options.self.id.value(),
                                   options.self.disk_id.ToString());
-                     return done(Status());
+                     return;
                    }
-                   if (*answer.error == ErrorCode::kPermissionDenied ||
-                       *answer.error == ErrorCode::kShuttingDown) {
-                     return done(Error{*answer.error, std::move(answer.message)});
+                   if (*answer.error == ErrorCode::kPermissionDenied) {
+                     return context.host.OnRefused({*answer.error, answer.message});
                    }
+                   if (*answer.error == ErrorCode::kShuttingDown) return;
                    spdlog::info("still registering node={} reason=\"{}\"", options.self.id.value(),
                                 answer.message);
                    // Submitted anew from a timer: a fate unknown at the end of patience must not
                    // recurse.
-                   auto shared = std::make_shared<Callback<Status>>(std::move(done));
-                   After(kRegisterAgainUs,
-                         [shared](Impl& self) { self.Register(std::move(*shared)); });
+                   After(kRegisterAgainUs, [](Impl& self) { self.Register(); });
                  });
+}
+
+/// A node that was removed, and added again before it noticed and ended, is waited for: nothing is
+/// placed on it until it registers.
+void Controller::Impl::RegisterIfAddedAnew() {
+  if (!registered || image->version < current_from) return;
+  const NodeInfo* known = image->FindNode(options.self.id);
+  if (known == nullptr || !known->disk_id.IsZero()) return;
+  registered = false;
+  Register();
 }
 
 /// A leader that had applied all that was committed before its term answered the registration. So
@@ -229,11 +239,13 @@ void Controller::Impl::NoteVersion() {
   if (registered && image->version >= current_from) current = true;
 }
 
-/// The last image that a removed node sees says so: it holds nothing and leads nobody.
+/// The last image that a removed node sees says so: it is not in it, or holds nothing and leads
+/// nobody any more.
 bool Controller::Impl::IsRemoved() const {
   const NodeId self = options.self.id;
   const NodeInfo* known = image->FindNode(self);
-  return known != nullptr && known->removing && known->disk_id == options.self.disk_id &&
+  if (known == nullptr) return registered && image->version >= current_from;
+  return known->removing && known->disk_id == options.self.disk_id &&
          image->version >= replay_until && !HoldsPartitions(*image, self);
 }
 
@@ -289,11 +301,7 @@ void Controller::Start(ControllerGroup& group, ControllerMachine& machine) {
   impl_->replay_until = group.status().last.index;
   impl_->router->Attach(group, *impl_->leader);
   impl_->ArmChores();
-  impl_->Register([impl = impl_.get()](Status status) {
-    if (!status.ok() && status.error().code == ErrorCode::kPermissionDenied) {
-      impl->context.host.OnRefused(status.error());
-    }
-  });
+  impl_->Register();
 }
 
 void Controller::Stop() { impl_->Stop(); }
@@ -448,6 +456,7 @@ void Controller::OnImage(ClusterImagePtr image) {
     if (self.stopped) return;
     self.CheckWaiting();
     self.EndIfRemoved();
+    self.RegisterIfAddedAnew();
   });
   impl_->PostChores();
 }

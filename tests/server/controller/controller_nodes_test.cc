@@ -114,6 +114,32 @@ TEST_F(ControllerTest, ANodeThatIsAskedToRemoveItselfAnswersAndEnds) {
   EXPECT_EQ(node(1).image->FindNode(NodeId(3)), nullptr);
 }
 
+TEST_F(ControllerTest, ANodeThatSeesThatItIsNotInTheClusterAnyMoreEnds) {
+  BootThree();
+  ASSERT_TRUE(
+      Wait([&](auto done) { node(1).controller->RemoveNode(NodeId(3), std::move(done)); }).ok());
+  RunForSeconds(1);
+  ASSERT_EQ(node(3).image->FindNode(NodeId(3)), nullptr) << "it heard of that, too";
+  log_.cut_off.insert(NodeId(3));  // and hears no more
+  RunForSeconds(6);
+  EXPECT_TRUE(node(3).refused.has_value()) << "it must not go on with a stale view";
+}
+
+TEST_F(ControllerTest, ANodeThatIsAddedAgainBeforeItsRemovalEndsItRegistersAnew) {
+  BootThree();
+  const Uuid disk = node(1).image->FindNode(NodeId(3))->disk_id;
+  ASSERT_TRUE(
+      Wait([&](auto done) { node(1).controller->RemoveNode(NodeId(3), std::move(done)); }).ok());
+  ASSERT_TRUE(
+      Wait([&](auto done) { node(1).controller->AddNode(NodeId(3), std::move(done)); }).ok());
+  ASSERT_FALSE(node(3).refused.has_value()) << "it is still up";
+  RunForSeconds(10);
+  EXPECT_FALSE(node(3).refused.has_value()) << *node(3).refused;
+  EXPECT_TRUE(node(3).controller->registered());
+  EXPECT_EQ(node(1).image->FindNode(NodeId(3))->disk_id, disk) << "nothing is placed without it";
+  EXPECT_EQ(log_.membership.voters, Nodes({1, 2, 3}));
+}
+
 TEST_F(ControllerTest, ANodeThatNobodyLetsInIsRefusedOnlyWhenThatLasts) {
   BootThree();
   node(3).TakeDown();
