@@ -262,6 +262,7 @@ bool SimDisk::TakeReadError() {
 Status SimDisk::Write(rocksdb::WriteBatch* batch) {
   if (writes_before_death_ == 0) return Status::OK();  // nobody will ever hear of it
   if (writes_before_death_ > 0) --writes_before_death_;
+  if (meanwhile_) meanwhile_();
   if (next_failure_) {
     const Status failure = *std::exchange(next_failure_, std::nullopt);
     // A failed sync tells nothing: the pages may have been written all the same, and are clean now.

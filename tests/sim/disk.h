@@ -7,6 +7,7 @@
 #include <array>
 #include <cstdint>
 #include <deque>
+#include <functional>
 #include <map>
 #include <memory>
 #include <optional>
@@ -42,6 +43,8 @@ class SimDisk {
   SimDisk(Random random, Reached& reached) : random_(random), reached_(reached) {}
 
   void SetObserver(RowObserver* observer) { observer_ = observer; }
+  /// Called when a synced write begins: what the process's other threads do meanwhile.
+  void SetMeanwhile(std::function<void()> meanwhile) { meanwhile_ = std::move(meanwhile); }
 
   // ---- what is on it ----
   storage::DataFolderMeta& identity() { return identity_; }
@@ -120,6 +123,7 @@ class SimDisk {
   Random random_;
   Reached& reached_;
   RowObserver* observer_ = nullptr;
+  std::function<void()> meanwhile_;
 
   storage::DataFolderMeta identity_;
   bool holds_store_ = false;

@@ -7,8 +7,8 @@
 namespace jangada::sim {
 namespace {
 
-constexpr int64_t kLookEveryUs = 20'000;
-constexpr uint64_t kAskOneIn = 4;  // where nobody was replaced unknowingly
+constexpr int64_t kLookEveryUs = 5'000;
+constexpr uint64_t kAskOneIn = 16;  // where nobody was replaced unknowingly
 
 }  // namespace
 
@@ -36,8 +36,9 @@ void EndProber::Look() {
       (was_replaced ? replaced : leaders).push_back({id, where, group});
     }
   }
-  if (!replaced.empty()) return Ask(OneOf(replaced, random_));
-  if (!leaders.empty() && random_.Chance(1, kAskOneIn)) Ask(OneOf(leaders, random_));
+  for (const Leader& leader : replaced) Ask(leader);
+  if (replaced.empty() && !leaders.empty() && random_.Chance(1, kAskOneIn))
+    Ask(OneOf(leaders, random_));
 }
 
 void EndProber::Ask(const Leader& leader) {

@@ -105,7 +105,7 @@ bool SimExecutor::OnWake() {
   return true;
 }
 
-void SimExecutor::RunLastTurn() {
+void SimExecutor::RunTurnNow() {
   if (!dead_) TakeTurn();
 }
 

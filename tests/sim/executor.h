@@ -63,8 +63,8 @@ class SimExecutor final : public Executor {
   /// The process died: what was to run never will. Posts are swallowed until Revive.
   void Kill();
   void Revive() { dead_ = false; }
-  /// Takes one turn of what waits right now, although the process is dying.
-  void RunLastTurn();
+  /// Takes one turn of what waits right now: the process is dying, or another thread of it waits.
+  void RunTurnNow();
   bool HasTasks() const { return !queue_.empty(); }
   /// The process stands still (or, false, goes on).
   void Pause(bool paused);

@@ -10,6 +10,7 @@
 #include "server/groups/shard_state.h"
 #include "server/partition/partition_state.h"
 #include "server/partition/state_machine.h"
+#include "tests/sim/raft_checker.h"
 #include "tests/sim/reached.h"
 
 namespace jangada::sim {
@@ -55,23 +56,28 @@ class ControllerFold final : public GhostFold, server::MachineListener {
   server::ControllerMachine machine_{*this};
 };
 
-/// A shard of consumer groups.
+/// A shard of consumer groups. What its checkpoints would hold must bring all of it back.
 class ShardFold final : public GhostFold {
  public:
   using OnCommand = std::function<void(const server::groups::Command&)>;
 
-  explicit ShardFold(const OnCommand& on_command) : on_command_(on_command) {}
+  ShardFold(const OnCommand& on_command, Judge& judge) : on_command_(on_command), judge_(judge) {}
   void Apply(const raft::Entry& entry) override {
     if (entry.type != raft::EntryType::kCommand) return;
     const server::groups::Command command =
         server::groups::DecodeCommand(entry.payload.view()).value();
     state_.Apply(command);
+    server::groups::ShardState again;
+    if (!again.Restore(state_.Encode().view()).ok() || again != state_) {
+      judge_.Fail("checkpoint", "a shard's state does not come back from its own encoding");
+    }
     if (on_command_) on_command_(command);
   }
   Bytes EncodeState() const override { return state_.Encode(); }
 
  private:
   const OnCommand& on_command_;
+  Judge& judge_;
   server::groups::ShardState state_;
 };
 

@@ -133,10 +133,11 @@ void Nemesis::Spring(NodeId leader) {
   const Fault& fault = *ambushes_.front();
   ambushes_.erase(ambushes_.begin());
   Random random(fault.random);
-  const uint64_t way = random.Below(4);
+  const uint64_t way = random.Below(5);
+  const NodeId kept = OneOf(cluster_.ids(), random);
   // Often at once, while the entry is on its way.
   const int64_t delay_us = random.Chance(1, 3) ? 0 : static_cast<int64_t>(random.Below(20 * kMs));
-  cluster_.world().After(delay_us, [this, &fault, leader, way] {
+  cluster_.world().After(delay_us, [this, &fault, leader, way, kept] {
     SimNode& node = cluster_.node(leader);
     if (over_ || !node.IsUp()) return;
     Note(fault);
@@ -146,9 +147,9 @@ void Nemesis::Spring(NodeId leader) {
     }
     std::vector<std::pair<NodeId, NodeId>> links;
     for (const NodeId other : cluster_.ids()) {
-      if (other == leader) continue;
+      if (other == leader || (way == 4 && other == kept)) continue;  // it may be the new member
       links.emplace_back(leader, other);
-      if (way == 2) links.emplace_back(other, leader);
+      if (way != 3) links.emplace_back(other, leader);
     }
     CutFor(links, fault);
   });

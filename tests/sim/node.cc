@@ -33,6 +33,7 @@ SimNode::SimNode(World& world, SimNetwork& network, Reached& reached, Options op
       clock_(world),
       disk_(world.Stream(0x6469736b'00 + static_cast<uint64_t>(options_.id.value())), reached) {
   ReplaceDisk();
+  disk_.SetMeanwhile([this] { RunShardsWhileSyncing(); });
   const std::string name = "n" + std::to_string(options_.id.value()) + "/";
   for (int i = 0; i < options_.shards; ++i) {
     shards_.push_back(
@@ -173,7 +174,7 @@ void SimNode::DieWhileWriting() {
   const bool torn = fate == 2;
   reached_.Count(torn ? Rare::kCrashBetweenWrites : Rare::kWriteKeptByCrash);
   disk_.BeginDying(torn ? 1 : 1'000'000);
-  writer_->RunLastTurn();
+  writer_->RunTurnNow();
 }
 
 void SimNode::EndProcess(bool power) {
@@ -236,6 +237,15 @@ void SimNode::Stop() {
   });
   shards_.front()->Post(in_this_life(
       [this, close] { rooms().Drain([this, close] { shards_.front()->Post(close); }); }));
+}
+
+/// A write takes its time before the writer's turn; what others do during it comes here, now and
+/// then, before its rows are on the disk.
+void SimNode::RunShardsWhileSyncing() {
+  if (!IsUp() || !random_.Chance(1, 8)) return;
+  for (const auto& shard : shards_) {
+    if (shard->HasTasks()) shard->RunTurnNow();
+  }
 }
 
 void SimNode::HangDisk(int64_t for_us) {

@@ -98,6 +98,7 @@ class SimNode {
   void EndProcess(bool power);
   /// Runs what the log writer has before it, as far as the crash lets it.
   void DieWhileWriting();
+  void RunShardsWhileSyncing();
   template <class F>
   void ForAllExecutors(F function);
 

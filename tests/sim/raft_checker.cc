@@ -121,7 +121,7 @@ std::unique_ptr<server::StateMachine> RaftChecker::MakeFold(GroupId group) {
   const bool is_shard =
       place != decided_->groups.end() &&
       decided_->topics.at(place->second.first)->kind == server::TopicKind::kGroups;
-  if (is_shard) return std::make_unique<ShardFold>(on_group_command_);
+  if (is_shard) return std::make_unique<ShardFold>(on_group_command_, judge_);
   return std::make_unique<PartitionFold>(max_producers_, reached_);
 }
 
@@ -173,6 +173,12 @@ void RaftChecker::FoldGhost(GroupId group, SimNode& holder) {
     const auto row = rows.find(storage::EntryKey(group, index));
     CHECK(row != rows.end());
     const raft::Entry entry = storage::DecodeEntry(group, index, row->second).value();
+    if (entry.base_offset != ghost.end) {
+      Fail("offsets", holder.id(), group,
+           "entry " + std::to_string(index) + " begins at offset " +
+               std::to_string(entry.base_offset) + ", and the one before it ends at " +
+               std::to_string(ghost.end));
+    }
     if (entry.type == raft::EntryType::kRecords) ghost.end = entry.base_offset + entry.record_count;
     ghost.fold->Apply(entry);
     ghost.states[index] = StateHash(*ghost.fold);

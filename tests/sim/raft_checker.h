@@ -84,6 +84,11 @@ class RaftChecker final : public SimNode::Observer {
     uint64_t chain = 0;  // of this entry and all before it
     bool is_membership = false;
   };
+  /// It ends with an entry behind `beyond`, which is committed and held by whoever had lost rows.
+  struct Refill {
+    raft::Index beyond = 0;
+    uint64_t losses = 0;  // so far
+  };
   struct Ghost {
     std::map<raft::Term, NodeId> leaders;
     std::vector<EntryId> log;                          // [i] is entry i + 1
@@ -99,6 +104,8 @@ class RaftChecker final : public SimNode::Observer {
     std::map<std::pair<raft::Term, NodeId>, raft::Position> campaigns;  // the candidate's last
     /// How often a follower had lost rows when the leader of the term learned of it.
     std::map<std::pair<raft::Term, NodeId>, uint64_t> told_of;
+    /// Of replicas that the leader of the term knows to have lost rows.
+    std::map<std::pair<raft::Term, NodeId>, Refill> refills;
 
     /// Of the newest membership among the entries up to `index`; 0: there is none.
     raft::Index MembershipAt(raft::Index index) const {
@@ -131,6 +138,7 @@ class RaftChecker final : public SimNode::Observer {
     raft::RoleChange role;
     raft::Index commit = 0;
     raft::Index durable = 0;
+    raft::Index appended = 0;
     raft::Index applied = 0;
     raft::Index machine = 0;
     raft::MembershipAt membership;
@@ -143,7 +151,7 @@ class RaftChecker final : public SimNode::Observer {
 
     void ForgetProcess() {
       role = {};
-      commit = durable = applied = machine = 0;
+      commit = durable = appended = applied = machine = 0;
       refilling = false;
       membership = {};
     }
@@ -178,6 +186,7 @@ class RaftChecker final : public SimNode::Observer {
 
   // ---- what is said ----
   void CheckVoteForAnOlderLog(NodeId node, GroupId group, const raft::Message& message);
+  void CheckEndOfRefill(Watched& watched, GroupId group, const raft::Message& message);
 
   // ---- processes ----
   void Observe(Watched& watched, GroupId group);

@@ -64,6 +64,7 @@ void RaftChecker::Observe(Watched& watched, GroupId group) {
   if (status.membership != replica.membership) OnMembership(watched, group, replica, status);
   CheckMembershipInForce(watched, group, replica, status);
   if (status.role == raft::Role::kLeader) CheckMatches(watched, group, status);
+  replica.appended = status.last.index;
   if (status.commit != replica.commit || status.durable != replica.durable) {
     replica.durable = status.durable;
     OnCommit(watched, group, replica, status);
@@ -114,8 +115,10 @@ void RaftChecker::CheckMatches(const Watched& watched, GroupId group,
     const auto told = std::pair(status.term, peer.node);
     if (peer.whole) {
       ghost.told_of.erase(told);
+      ghost.refills.erase(told);
       if (replica.losses > 0 || replica.erased) continue;
     } else {
+      ghost.refills.try_emplace(told, Refill{leading.appended, replica.losses});
       // The first answer may speak of the loss before the last one.
       const uint64_t heard = replica.losses - (replica.lost_again ? 1 : 0);
       if (ghost.told_of.try_emplace(told, heard).first->second != replica.losses) {

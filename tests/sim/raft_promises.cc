@@ -30,6 +30,24 @@ void RaftChecker::CheckVoteForAnOlderLog(NodeId node, GroupId group, const raft:
   }
 }
 
+/// The leader says that the replica holds again what it lost.
+void RaftChecker::CheckEndOfRefill(Watched& watched, GroupId group, const raft::Message& message) {
+  Ghost& ghost = GhostOf(group);
+  const auto refill = ghost.refills.find({message.term, message.to});
+  if (refill == ghost.refills.end()) return;
+  const Replica& replica = nodes_.at(message.to).replicas[group];
+  // What it lost since, or dropped for a leader of a later term, this one can't know of.
+  if (replica.losses != refill->second.losses || replica.hard_state.term > message.term) return;
+  const raft::Index beyond = refill->second.beyond;
+  if (ghost.log.size() <= beyond) Observe(watched, group);
+  if (ghost.log.size() > beyond && replica.last() > beyond) return;
+  Fail("end-of-refill", watched.node->id(), group,
+       "tells node " + std::to_string(message.to.value()) +
+           ", whose loss it learned of behind entry " + std::to_string(beyond) +
+           ", that it is whole; that one holds entries up to " + std::to_string(replica.last()) +
+           ", committed are " + std::to_string(ghost.log.size()));
+}
+
 void RaftChecker::OnSend(NodeId node, GroupId group, const raft::Message& message) {
   Watched& watched = nodes_.at(node);
   Ghost& ghost = GhostOf(group);
@@ -79,6 +97,7 @@ void RaftChecker::OnSend(NodeId node, GroupId group, const raft::Message& messag
   } else if (const auto* heartbeat = std::get_if<raft::Heartbeat>(&message.body)) {
     leads = true;
     commit = heartbeat->commit;
+    if (heartbeat->whole != 0) CheckEndOfRefill(watched, group, message);
   } else if (std::holds_alternative<raft::InstallSnapshot>(message.body) ||
              std::holds_alternative<raft::TimeoutNow>(message.body)) {
     leads = true;

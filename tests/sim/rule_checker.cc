@@ -48,6 +48,9 @@ void RuleChecker::OnSend(SimNode& node, GroupId group, const raft::Message& mess
     asked_to_lead_.insert({group, message.to});
   } else if (std::holds_alternative<raft::Heartbeat>(message.body)) {
     OnHeartbeat(node, group, message);
+  } else if (const auto* reply = std::get_if<raft::AppendReply>(&message.body)) {
+    raft::Index& match = acknowledged_[{group, message.term, node.id()}];
+    if (reply->accepted) match = std::max(match, reply->match);
   }
 }
 
@@ -184,6 +187,13 @@ void RuleChecker::LookAtLeader(SimNode& node, GroupId group, const raft::RaftSta
     leading.unheard_since_us = -1;
   } else if (leading.unheard_since_us < 0) {
     leading.unheard_since_us = now_us;
+  }
+  for (const raft::PeerStatus& peer : status.peers) {
+    const auto said = acknowledged_.find({group, status.term, peer.node});
+    if (peer.match <= (said == acknowledged_.end() ? 0 : said->second)) continue;
+    Fail("ack-of-another-term", node, group,
+         "counts entry " + std::to_string(peer.match) + " as held by " + Name(peer.node) +
+             ", which said so in no message of term " + std::to_string(status.term));
   }
   const raft::Membership& membership = status.membership.membership;
   if (status.membership_committed && !membership.IsJoint() && !membership.IsVoter(node.id())) {

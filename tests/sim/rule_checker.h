@@ -3,8 +3,9 @@
 // (4.2.3), leads no longer than it hears a quorum (6.2) and its disk keeps up, and leads no group
 // that has removed it (4.2.2); nobody votes for two in a term, whatever its disk forgot, nor while
 // it is not whole (decisions 33 and 37), and each leader was elected by a majority of every voting
-// half; changes of a membership come one at a time, in joint steps (4.3). And no replica's state
-// goes back. Looks at what replicas send and say of themselves. One thread.
+// half; a leader counts as held what was said in its own term only (3.3); changes of a membership
+// come one at a time, in joint steps (4.3). And no replica's state goes back. Looks at what
+// replicas send and say of themselves. One thread.
 #pragma once
 
 #include <cstdint>
@@ -71,6 +72,8 @@ class RuleChecker {
   std::set<std::tuple<GroupId, NodeId, raft::Term>> pre_votes_;  // given to this node
   std::set<std::pair<GroupId, NodeId>> asked_to_lead_;           // at any time
   std::map<std::pair<GroupId, raft::Term>, Votes> votes_;
+  /// Up to where a follower said in a term that it holds what its leader does.
+  std::map<std::tuple<GroupId, raft::Term, NodeId>, raft::Index> acknowledged_;
   /// Came to a group that it did not found, and was not told yet that it is whole.
   std::set<std::pair<NodeId, GroupId>> joining_;
 };

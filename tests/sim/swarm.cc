@@ -109,7 +109,8 @@ std::set<FaultKind> FaultsOf(Theme theme) {
       return {Kind::kMove,    Kind::kAmbush,   Kind::kTransfer,
               Kind::kIsolate, Kind::kSlowLink, Kind::kSlowDisk};
     case Theme::kForgetting:
-      return {Kind::kPowerAll, Kind::kPower, Kind::kLoseTail, Kind::kRotMeta, Kind::kIsolate};
+      return {Kind::kPowerAll, Kind::kPower, Kind::kLoseTail,
+              Kind::kRotMeta,  Kind::kRot,   Kind::kIsolate};
     default: return {};
   }
 }
@@ -119,12 +120,18 @@ void ChooseTheme(Random random, Swarm* swarm) {
   const auto themes = static_cast<uint64_t>(Theme::kCount);
   swarm->theme = static_cast<Theme>(random.Below(themes));
   if (swarm->theme == Theme::kElections) {
-    swarm->weather.late = std::max<uint32_t>(swarm->weather.late, 300);
-    swarm->weather.doubled = std::max<uint32_t>(swarm->weather.doubled, 300);
+    const auto often = [&random] { return static_cast<uint32_t>(LogUniform(random, 300, 4'000)); };
+    swarm->weather.late = std::max(swarm->weather.late, often());
+    swarm->weather.doubled = std::max(swarm->weather.doubled, often());
+    // So that replicas change their leaders while writes wait.
+    if (random.Chance(1, 3)) swarm->disk.max_sync_us = LogUniform(random, 50 * kMs, 400 * kMs);
     if (random.Chance(1, 2)) swarm->window = std::max(swarm->window, 3);
     for (TopicPlan& topic : swarm->topics) {
       if (swarm->nodes >= 5 && random.Chance(1, 2)) topic.replicas = 5;
     }
+  }
+  if (swarm->theme == Theme::kForgetting && random.Chance(1, 2)) {  // what is read comes from disks
+    swarm->config.storage.cache_bytes = LogUniform(random, 256, 2'000);
   }
   if (swarm->theme != Theme::kFallingBehind) return;
   swarm->config.storage.checkpoint_bytes = LogUniform(random, 300, 3'000);
@@ -140,7 +147,7 @@ void ChooseFaults(Random& random, Swarm* swarm) {
   for (size_t kind = 0; kind < kFaultKinds; ++kind) {
     const bool is_often = often.contains(static_cast<FaultKind>(kind));
     const bool on = random.Chance(1, 2) || is_often;
-    const int64_t every_us = is_often ? LogUniform(random, kSecond / 2, 3 * kSecond)
+    const int64_t every_us = is_often ? LogUniform(random, kSecond / 4, 3 * kSecond)
                                       : LogUniform(random, 2 * kSecond, 30 * kSecond);
     Random own(random.Next());
     if (!on) continue;
