@@ -29,6 +29,8 @@ struct ClientContext {
   Judge& judge;
   Reached& reached;
   const Swarm& swarm;
+  /// Who leads the partition in the newest term in which anybody does: what no client can know.
+  std::function<std::optional<NodeId>(const server::TopicPartition&)> newest_leader;
   /// Wall clock of the clients, milliseconds.
   int64_t NowMs() const { return NodeClock::kEpochMs + world.now_us() / 1000; }
 };
@@ -97,6 +99,7 @@ class ProducerLane {
   uint64_t Span() const;
   void MaybeBeginAnew();
   void MakeBatch();
+  NodeId Target();
   void SendAll();
   void SendOne(Batch& batch);
   using Answered = std::function<void(const Answer& answer, std::optional<NodeId> hint)>;

@@ -20,7 +20,8 @@ constexpr int64_t kFlapUs = 300 * kMs;
 
 Nemesis::Nemesis(Cluster& cluster, const Swarm& swarm)
     : cluster_(cluster), swarm_(swarm), replacement_(cluster) {
-  cluster_.checker().SetMembershipHook([this](NodeId leader) { Spring(leader); });
+  cluster_.checker().SetMembershipHook(
+      [this](NodeId leader, const raft::Membership& to) { Spring(leader, to); });
 }
 
 // ---- the course of it ----
@@ -128,16 +129,19 @@ void Nemesis::Lurk(const Fault& fault) {
 }
 
 /// The leader has appended a membership that may never be committed.
-void Nemesis::Spring(NodeId leader) {
+void Nemesis::Spring(NodeId leader, const raft::Membership& to) {
   if (over_ || ambushes_.empty()) return;
   const Fault& fault = *ambushes_.front();
   ambushes_.erase(ambushes_.begin());
   Random random(fault.random);
-  const uint64_t way = random.Below(5);
-  const NodeId kept = OneOf(cluster_.ids(), random);
+  uint64_t way = random.Below(4);
+  // Who learns may catch up with a leader that has lost all who vote.
+  const bool keeps_learners = !to.learners.empty() && random.Chance(1, 2);
+  if (keeps_learners) way = 2;
   // Often at once, while the entry is on its way.
   const int64_t delay_us = random.Chance(1, 3) ? 0 : static_cast<int64_t>(random.Below(20 * kMs));
-  cluster_.world().After(delay_us, [this, &fault, leader, way, kept] {
+  cluster_.world().After(delay_us, [this, &fault, leader, way,
+                                    kept = keeps_learners ? to.learners : std::vector<NodeId>()] {
     SimNode& node = cluster_.node(leader);
     if (over_ || !node.IsUp()) return;
     Note(fault);
@@ -147,9 +151,9 @@ void Nemesis::Spring(NodeId leader) {
     }
     std::vector<std::pair<NodeId, NodeId>> links;
     for (const NodeId other : cluster_.ids()) {
-      if (other == leader || (way == 4 && other == kept)) continue;  // it may be the new member
+      if (other == leader || std::find(kept.begin(), kept.end(), other) != kept.end()) continue;
       links.emplace_back(leader, other);
-      if (way != 3) links.emplace_back(other, leader);
+      if (way == 2) links.emplace_back(other, leader);
     }
     CutFor(links, fault);
   });

@@ -110,11 +110,20 @@ void ProducerLane::SendAll() {
   }
 }
 
+/// Whoever finds a new leader at once writes there while the one before it still believes to lead;
+/// whoever then comes back to that one knows more than it does.
+NodeId ProducerLane::Target() {
+  if (context_.swarm.informed_producers && random_.Chance(3, 4)) {
+    if (const auto leader = context_.newest_leader(options_.where)) return *leader;
+  }
+  return leader_.Get();
+}
+
 void ProducerLane::SendOne(Batch& batch) {
   batch.under_way = true;
   batch.first_when_sent = &batch == &batches_.front();
   const uint64_t attempt = batch.tries = ++attempts_;
-  const NodeId to = leader_.Get();
+  const NodeId to = Target();
   const Answered done = [this, sequence = batch.sequence, attempt, to](const Answer& answer,
                                                                        std::optional<NodeId> hint) {
     OnAnswer(sequence, attempt, to, answer, hint);

@@ -68,7 +68,7 @@ class RaftChecker final : public SimNode::Observer {
   bool CanDoWithout(NodeId node) const;
 
   /// Called when a leader has appended a membership that is not committed yet. From within a turn.
-  using OnChange = std::function<void(NodeId leader)>;
+  using OnChange = std::function<void(NodeId leader, const raft::Membership& to)>;
   void SetMembershipHook(OnChange hook) { on_membership_ = std::move(hook); }
 
   /// Called with each command that the shards of consumer groups hold for committed, in the order

@@ -148,7 +148,7 @@ void RaftChecker::OnMembership(Watched& watched, GroupId group, Replica& replica
   replica.last_seen = status.membership.membership;
   if (status.role != raft::Role::kLeader || status.membership.index <= status.commit) return;
   if (status.membership.membership.IsJoint()) reached_.Count(Rare::kJointEntered);
-  if (on_membership_) on_membership_(watched.node->id());
+  if (on_membership_) on_membership_(watched.node->id(), status.membership.membership);
 }
 
 void RaftChecker::OnRole(Watched& watched, GroupId group, Replica& replica,

@@ -45,7 +45,15 @@ class SimRun final : public Judge {
         random_(world_.Stream(0x72756e)),
         metadata_(world_),
         group_watch_(world_, recorder_, *this, outcome_.reached),
-        clients_{world_, cluster_.door(), recorder_, *this, outcome_.reached, swarm_} {
+        clients_{world_,
+                 cluster_.door(),
+                 recorder_,
+                 *this,
+                 outcome_.reached,
+                 swarm_,
+                 [this](const server::TopicPartition& where) {
+                   return cluster_.LeaderOf(GroupOf(where));
+                 }} {
     outcome_.seed = options.seed;
     cluster_.checker().SetGroupsHook(
         [this](const server::groups::Command& command) { group_watch_.OnCommand(command); });

@@ -126,6 +126,11 @@ void ChooseTheme(Random random, Swarm* swarm) {
     // So that replicas change their leaders while writes wait.
     if (random.Chance(1, 3)) swarm->disk.max_sync_us = LogUniform(random, 50 * kMs, 400 * kMs);
     if (random.Chance(1, 2)) swarm->window = std::max(swarm->window, 3);
+    swarm->informed_producers = random.Chance(1, 2);
+    if (swarm->informed_producers) {
+      swarm->call_timeout_us = LogUniform(random, 50 * kMs, 800 * kMs);
+      swarm->think_us = std::min(swarm->think_us, 20 * kMs);
+    }
     for (TopicPlan& topic : swarm->topics) {
       if (swarm->nodes >= 5 && random.Chance(1, 2)) topic.replicas = 5;
     }

@@ -109,8 +109,9 @@ struct Swarm {
   int plain_producers = 1;
   int consumers = 2;
   int metadata_clients = 0;
-  int window = 1;       // batches of one producer under way in one partition
-  int max_records = 3;  // of a batch
+  bool informed_producers = false;  // most of their calls go to the newest leader at once
+  int window = 1;                   // batches of one producer under way in one partition
+  int max_records = 3;              // of a batch
   int max_value_bytes = 64;
   int64_t think_us = 20'000;
   int64_t call_timeout_us = 2'000'000;
