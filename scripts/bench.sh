@@ -7,7 +7,7 @@
 #                     prints one table of ratios and draws latency against rate (--against kafka --help)
 #
 # Installs what that needs beside scripts/setup.sh (Java 17, Maven), where it is missing. Takes a quarter of an
-# hour a round, and a machine that nobody else uses.
+# hour a round, of which there are three, and a machine that nobody else uses.
 # Exit: 0 measured, 1 not (or void: the machine was busy), 2 wrong arguments.
 set -euo pipefail
 source "$(dirname "${BASH_SOURCE[0]}")/lib/common.sh"

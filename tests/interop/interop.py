@@ -28,6 +28,7 @@ import examples  # noqa: E402
 import harness  # noqa: E402
 import installers  # noqa: E402
 import matrix  # noqa: E402
+import transcripts  # noqa: E402
 
 FEATURES = {
     "create": "create, list and describe a topic",
@@ -118,8 +119,9 @@ class Program:
 class Stage:
     """A cluster that the features of all clients are played on."""
 
-    def __init__(self, cluster):
+    def __init__(self, cluster, transcript):
         self.cluster = cluster
+        self.transcript = transcript  # a file to which a program may add what it was told
         self.killed = []
 
     def bootstrap(self):
@@ -139,7 +141,7 @@ class Stage:
 
     def play(self, words, feature, topic):
         """One feature, to its end. Raises Failed."""
-        environment = {"BOOTSTRAP": self.bootstrap(), "TOPIC": topic}
+        environment = {"BOOTSTRAP": self.bootstrap(), "TOPIC": topic, "TRANSCRIPT": str(self.transcript)}
         if feature == "group":
             return self.play_group(words, environment)
         program = Program(words, feature, environment)
@@ -261,18 +263,23 @@ def main(words):
     skipped, columns = {}, {}
     with tempfile.TemporaryDirectory(prefix="jangada-interop-") as scratch, \
             cli_harness.make_cluster(scratch, 3) as cluster:
-        stage = Stage(cluster)
+        transcript = pathlib.Path(scratch) / "transcript.txt"
+        stage = Stage(cluster, transcript)
         for name in arguments.clients or installers.CLIENTS:
             client = installers.CLIENTS[name](name, folder / name)
             try:
                 client.install()
             except installers.Impossible as error:
                 skipped[name] = str(error)
+                columns[name] = {"version": matrix.SKIPPED, "results": {}}
                 harness.say(f"{name}: SKIPPED: {error}")
                 continue
             columns[name] = {"version": client.version, "results": play_client(stage, client, features)}
+        written = transcript.read_text() if transcript.exists() else ""
     if not arguments.no_matrix and not arguments.feature:
         matrix.write(ROOT / "docs" / "kafka-compatibility.md", columns, FEATURES)
+        if written:
+            transcripts.write(ROOT / "docs" / "kafka-tools.md", written)
     (folder / "results.json").write_text(json.dumps({"columns": columns, "skipped": skipped}, indent=1))
     passed = sum(result == matrix.WORKS for column in columns.values() for result in column["results"].values())
     failed = sum(result not in (matrix.WORKS, matrix.NOT_A_FEATURE)

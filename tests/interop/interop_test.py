@@ -13,6 +13,7 @@ import examples  # noqa: E402
 import installers  # noqa: E402
 import interop  # noqa: E402
 import matrix  # noqa: E402
+import transcripts  # noqa: E402
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 FEATURES = {"one": "the first", "two": "the second"}
@@ -20,6 +21,14 @@ FEATURES = {"one": "the first", "two": "the second"}
 
 def column(version, one, two):
     return {"version": version, "results": {"one": one, "two": two}}
+
+
+class TranscriptsTest(unittest.TestCase):
+    def test_a_page_names_every_call_once_and_no_run_of_it(self):
+        page = transcripts.page("### tools-topics\n$ kafka-topics --topic kafka-tools-tools-topics-4711 --list\n"
+                                "kafka-tools-tools-topics-4711\t127.0.0.1:10092,127.0.0.1:10093\n### tools-perf\n$ more\n")
+        self.assertIn("## tools-topics\n```\n$ kafka-topics --topic TOPIC --list\nTOPIC\tBOOTSTRAP\n```\n", page)
+        self.assertIn("## tools-perf\n```\n$ more\n```\n", page)
 
 
 class MatrixTest(unittest.TestCase):
@@ -52,6 +61,12 @@ class MatrixTest(unittest.TestCase):
         self.assertIn("| | a 1.0 | b 2 | c 3 |\n", text)
         self.assertIn("| the first | yes | yes | n/a |\n", text)
         self.assertIn("| the second | no |  | yes |\n", text)
+
+    def test_a_client_that_is_skipped_keeps_nothing_of_an_earlier_run(self):
+        text = self.written({"a": column("1.0", "yes", "yes"), "b": column("2", "yes", "yes")},
+                            {"a": {"version": matrix.SKIPPED, "results": {}}})
+        self.assertIn("| | a skipped | b 2 |\n", text)
+        self.assertIn("| the first |  | yes |\n", text)
 
     def test_the_page_of_the_project_has_a_place_for_it(self):
         matrix.read((ROOT / "docs" / "kafka-compatibility.md").read_text(), interop.FEATURES)

@@ -4,6 +4,7 @@ import re
 
 WORKS = "yes"
 NOT_A_FEATURE = "n/a"  # the client has no such feature
+SKIPPED = "skipped"    # in place of a version: it could not be installed, and its column is empty
 BEGIN = "<!-- interop matrix: written by scripts/interop.sh -->"
 END = "<!-- end of the interop matrix -->"
 

@@ -177,7 +177,7 @@ def draw(visits, path):
 def main():
     parser = argparse.ArgumentParser(prog="bench.sh --against kafka", description=__doc__,
                                      formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--rounds", type=int, default=1, help="each system so many times, in turn")
+    parser.add_argument("--rounds", type=int, default=3, help="each system so many times, in turn; one shows no spread")
     parser.add_argument("--seconds", type=float, default=20, help="of each measurement")
     parser.add_argument("--settle", type=float, default=10, help="seconds of rest before what is measured at rest")
     parser.add_argument("--warmup-gb", type=float, default=5, help="that Kafka is given before it is measured")
