@@ -162,6 +162,14 @@ struct CreateTopic {
   bool validate_only = false;
 };
 
+/// More partitions for a topic.
+struct NewPartitions {
+  std::string topic;
+  int32_t total = 0;  // afterwards
+  /// Optional manual placement of the new ones, one list each, in order; empty: they are placed.
+  std::vector<std::vector<NodeId>> assignment;
+};
+
 struct ProducerIdentity {
   int64_t producer_id = -1;
   int16_t epoch = 0;
@@ -221,7 +229,7 @@ class Broker {
   // surely not done), kTimeout, and the call's own ----
   virtual void CreateTopic(server::CreateTopic request, Callback<Result<Uuid>> done) = 0;
   virtual void DeleteTopic(std::string name, Callback<Status> done) = 0;
-  virtual void CreatePartitions(std::string topic, int32_t total, Callback<Status> done) = 0;
+  virtual void CreatePartitions(NewPartitions request, Callback<Status> done) = 0;
   /// nullopt value: back to the default. An unknown key or bad value changes nothing.
   virtual void AlterTopicConfigs(std::string topic,
                                  std::map<std::string, std::optional<std::string>> changes,

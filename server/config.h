@@ -46,7 +46,7 @@ struct Config {
     int64_t default_replicas = kAuto;  // three, or as many as there are nodes
     int64_t idle_timeout_ms = 600'000;
     int64_t max_connections = 10'000;
-    int64_t max_connections_per_address = 10'000;
+    int64_t max_connections_per_address = 5'000;
   } kafka{{{"127.0.0.1", 9092}, {}}};
 
   struct Groups {

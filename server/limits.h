@@ -42,8 +42,10 @@ inline constexpr size_t kMaxUnfoldedBatchBytes = 32 << 20;
 
 // ---- the Kafka door ----
 
-/// Connections of one node, and of one client's address.
+/// Connections of one node, and of one client's address: one machine cannot take all of them.
 inline constexpr int64_t kMaxKafkaConnections = 10'000;
+inline constexpr int64_t kMaxKafkaConnectionsPerAddress = 5'000;
+static_assert(kMaxKafkaConnectionsPerAddress < kMaxKafkaConnections, "others come in, too");
 /// Requests of one connection that are read and not answered. Beyond, it is not read.
 inline constexpr size_t kMaxKafkaRequestsInFlight = 1024;
 /// The same in bytes, with the replies that wait to leave; one request more may come.
@@ -51,6 +53,12 @@ inline constexpr size_t kMaxKafkaConnectionBytes = 64 << 20;
 /// Requests that one node holds for all connections. Beyond, none is read until some are answered.
 inline constexpr size_t kMaxKafkaRequestBytesInFlight = 256 << 20;
 static_assert(kMaxKafkaRequestBytesInFlight >= 4 * kMaxKafkaConnectionBytes, "a few must fit");
+/// The clients of one address may begin requests up to one part in so many of that, and finish what
+/// they began up to twice as much: others find room in any case.
+inline constexpr size_t kKafkaAddressesThatFillANode = 4;
+/// Where there is no room for others' requests, who stops in the middle of one for so long is
+/// disconnected.
+inline constexpr int64_t kKafkaStalledUs = 5'000'000;
 /// Stored bytes in one Fetch response, and in those of all connections. Beyond, each gets
 /// kMinFetchBytes (or one batch) at a time.
 inline constexpr size_t kMaxKafkaFetchBytes = 64 << 20;

@@ -311,10 +311,8 @@ void LocalBroker::DeleteTopic(std::string name, Callback<Status> done) {
   if (Controller* front = Front(done)) front->DeleteTopic(std::move(name), std::move(done));
 }
 
-void LocalBroker::CreatePartitions(std::string topic, int32_t total, Callback<Status> done) {
-  if (Controller* front = Front(done)) {
-    front->CreatePartitions(std::move(topic), total, std::move(done));
-  }
+void LocalBroker::CreatePartitions(NewPartitions request, Callback<Status> done) {
+  if (Controller* front = Front(done)) front->CreatePartitions(std::move(request), std::move(done));
 }
 
 void LocalBroker::AlterTopicConfigs(std::string topic,

@@ -339,18 +339,19 @@ void Controller::DeleteTopic(std::string name, Callback<Status> done) {
   });
 }
 
-void Controller::CreatePartitions(std::string topic, int32_t total, Callback<Status> done) {
-  impl_->Post([topic = std::move(topic), total, done = std::move(done)](Impl& self) mutable {
-    auto shows = [&self, topic, total] {
+void Controller::CreatePartitions(NewPartitions request, Callback<Status> done) {
+  impl_->Post([request = std::move(request), done = std::move(done)](Impl& self) mutable {
+    auto shows = [&self, topic = request.topic, total = static_cast<size_t>(request.total)] {
       const auto info = self.image->FindTopic(topic);
-      return !info ||
-             (info->partitions.size() >= static_cast<size_t>(total) && self.HasLeaders(*info));
+      return !info || (info->partitions.size() >= total && self.HasLeaders(*info));
     };
-    self.SubmitAndShow(request::CreatePartitions{{}, topic, total}, self.options.default_timeout_us,
-                       std::move(shows),
-                       "the partitions were created, but not all of them have a leader yet: see "
-                       "`jangada topic describe`",
-                       std::move(done));
+    self.SubmitAndShow(
+        request::CreatePartitions{
+            {}, std::move(request.topic), request.total, std::move(request.assignment)},
+        self.options.default_timeout_us, std::move(shows),
+        "the partitions were created, but not all of them have a leader yet: see "
+        "`jangada topic describe`",
+        std::move(done));
   });
 }
 

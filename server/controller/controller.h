@@ -96,7 +96,7 @@ class Controller final : public MachineListener, public ReconcilerFront {
   // ---- requests; any thread ----
   void CreateTopic(server::CreateTopic request, Callback<Result<Uuid>> done);
   void DeleteTopic(std::string name, Callback<Status> done);
-  void CreatePartitions(std::string topic, int32_t total, Callback<Status> done);
+  void CreatePartitions(NewPartitions request, Callback<Status> done);
   void AlterTopicConfigs(std::string topic,
                          std::map<std::string, std::optional<std::string>> changes,
                          Callback<Status> done);

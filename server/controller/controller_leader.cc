@@ -112,6 +112,15 @@ void ControllerLeader::Handle(const request::Request& request, bool confirmed, A
   });
 }
 
+/// Whether the cluster bears so many partitions more.
+Status ControllerLeader::CheckRoomFor(size_t partitions) const {
+  const size_t present = image().groups.size();
+  if (present + partitions <= kMaxPartitionsOfCluster) return {};
+  return Invalid("a cluster can have at most " + std::to_string(kMaxPartitionsOfCluster) +
+                 " partitions; this one has " + std::to_string(present) +
+                 ": delete topics, or give new ones fewer partitions");
+}
+
 Result<record::Body> ControllerLeader::Plan(const request::CreateTopic& request) const {
   TRY(CheckTopicName(request.name));
   if (WasMadeBefore(image(), request.name, request.id)) return SameAgain(request.name, request.id);
@@ -138,10 +147,12 @@ Result<record::Body> ControllerLeader::Plan(const request::CreateTopic& request)
       return Invalid("a topic can have at most " + std::to_string(kMaxPartitionsPerTopic) +
                      " partitions");
     }
+    TRY(CheckRoomFor(static_cast<size_t>(std::max(request.partitions, 0))));
     TRY_ASSIGN(body.assignment, PlacePartitions(image(), FitCandidates(), request.partitions,
                                                 request.replication_factor));
     return record::Body(std::move(body));
   }
+  TRY(CheckRoomFor(request.assignment.size()));
   for (const std::vector<NodeId>& replicas : request.assignment) {
     TRY(CheckReplicas(image(), replicas));
     if (replicas.size() != request.assignment.front().size()) {
@@ -195,12 +206,30 @@ Result<record::Body> ControllerLeader::Plan(const request::CreatePartitions& req
     return Invalid("a topic can have at most " + std::to_string(kMaxPartitionsPerTopic) +
                    " partitions");
   }
+  TRY(CheckRoomFor(static_cast<size_t>(request.total - present)));
   record::AddPartitions body;
   body.topic = topic->name;
   body.topic_id = topic->id;
   body.first = present;
-  TRY_ASSIGN(body.assignment, PlacePartitions(image(), FitCandidates(), request.total - present,
-                                              topic->replication_factor));
+  if (request.assignment.empty()) {
+    TRY_ASSIGN(body.assignment, PlacePartitions(image(), FitCandidates(), request.total - present,
+                                                topic->replication_factor));
+    return record::Body(std::move(body));
+  }
+  if (request.assignment.size() != static_cast<size_t>(request.total - present)) {
+    return Invalid(std::to_string(request.total - present) +
+                   " partitions are new, and replicas of " +
+                   std::to_string(request.assignment.size()) + " are named: name those of each");
+  }
+  for (const std::vector<NodeId>& replicas : request.assignment) {
+    if (replicas.size() != static_cast<size_t>(topic->replication_factor)) {
+      return Invalid("topic '" + request.topic + "' has " +
+                     std::to_string(topic->replication_factor) +
+                     " replicas of each partition: name as many nodes");
+    }
+    TRY(CheckReplicas(image(), replicas));
+  }
+  body.assignment = request.assignment;
   return record::Body(std::move(body));
 }
 

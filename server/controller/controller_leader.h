@@ -39,6 +39,7 @@ class ControllerLeader {
     bool seat_under_way = false;
   };
 
+  Status CheckRoomFor(size_t partitions) const;
   Result<record::Body> Plan(const request::CreateTopic& request) const;
   Result<record::Body> Plan(const request::DeleteTopic& request) const;
   Result<record::Body> Plan(const request::CreatePartitions& request) const;

@@ -24,6 +24,8 @@ Status CheckReplicas(const ClusterImage& image, const std::vector<NodeId>& repli
                      const std::vector<NodeId>& present = {});
 
 inline constexpr size_t kMaxPartitionsPerTopic = 10'000;
+/// Of all topics, their own included. Kept by the controller's leader, not by the fold.
+inline constexpr size_t kMaxPartitionsOfCluster = 50'000;
 inline constexpr int64_t kMaxProducerIdsPerBlock = 1'000'000;
 
 }  // namespace jangada::server

@@ -46,7 +46,8 @@ struct DeleteTopic : Repeatable<false> {
 struct CreatePartitions : Repeatable<false> {
   std::string topic;
   int32_t total = 0;
-  static void Fields(auto& m, auto& v) { v(m.topic), v(m.total); }
+  std::vector<std::vector<NodeId>> assignment;  // of the new ones; empty: they are placed
+  static void Fields(auto& m, auto& v) { v(m.topic), v(m.total), v(m.assignment); }
 };
 
 struct AlterTopicConfigs : Repeatable<false> {

@@ -115,7 +115,8 @@ class Coordinator final : public Hosted {
   void Propose(const Command& command, Callback<GroupError> done);
 
   GroupError CheckCommitter(const GroupMembership& member);
-  GroupError CheckOffset(const ClusterImage& image, const OffsetToCommit& offset) const;
+  GroupError CheckOffset(const ClusterImage& image, const std::string& group,
+                         const OffsetToCommit& offset) const;
   FetchedOffsets Read(const FetchOffsets& request) const;
   void ArmHousekeeping();
   void ExpireIdleGroups();

@@ -40,10 +40,16 @@ GroupError Coordinator::CheckCommitter(const GroupMembership& member) {
                                               : GroupError::kUnknownMember;
 }
 
-GroupError Coordinator::CheckOffset(const ClusterImage& image, const OffsetToCommit& offset) const {
-  if (TopicOf(image, offset.where) == nullptr) return GroupError::kUnknownTopic;
+/// Where the shard is full, what is there may still move on.
+GroupError Coordinator::CheckOffset(const ClusterImage& image, const std::string& group,
+                                    const OffsetToCommit& offset) const {
+  const TopicInfo* const topic = TopicOf(image, offset.where);
+  if (topic == nullptr) return GroupError::kUnknownTopic;
   if (offset.metadata.size() > kMaxOffsetMetadataBytes) return GroupError::kMetadataTooLarge;
-  return state_.bytes() < kMaxShardBytes ? GroupError::kNone : GroupError::kTooLarge;
+  if (state_.bytes() < kMaxShardBytes) return GroupError::kNone;
+  const OffsetRecord* const kept = state_.FindOffset(group, offset.where, topic->id);
+  const bool grows = kept == nullptr || offset.metadata.size() > kept->metadata.size();
+  return grows ? GroupError::kTooLarge : GroupError::kNone;
 }
 
 void Coordinator::Commit(CommitOffsets request, Callback<OffsetErrors> done) {
@@ -62,7 +68,7 @@ void Coordinator::Commit(CommitOffsets request, Callback<OffsetErrors> done) {
                         .topics = {}};
   size_t bytes = 0;
   for (OffsetToCommit& offset : request.offsets) {
-    answer.each.push_back(CheckOffset(*image, offset));
+    answer.each.push_back(CheckOffset(*image, command.group, offset));
     if (answer.each.back() != GroupError::kNone) continue;
     bytes += offset.metadata.size() + sizeof(OffsetRecord);
     TopicOffsets& topic = command.topics[offset.where.topic];

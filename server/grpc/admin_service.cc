@@ -145,7 +145,8 @@ grpc::ServerUnaryReactor* AdminService::CreatePartitions(grpc::CallbackServerCon
                     std::to_string(kMaxPartitionsOfTopic) + "."});
     return call;
   }
-  door_.broker.CreatePartitions(request->topic(), request->total(), AnswerTo(call));
+  door_.broker.CreatePartitions(
+      {.topic = request->topic(), .total = request->total(), .assignment = {}}, AnswerTo(call));
   return call;
 }
 

@@ -34,19 +34,17 @@ struct Listener::Impl {
        const std::vector<asio::io_context*>& ios)
       : options(options_in), acceptor(*ios.front()), pause(*ios.front()) {
     for (asio::io_context* io : ios) {
-      groups.push_back(
-          std::make_unique<SessionGroup>(SessionGroup::Context{.io = *io,
-                                                               .dispatcher = dispatcher,
-                                                               .options = options,
-                                                               .request_bytes = request_bytes},
-                                         [this](const std::string& address) { Leave(address); }));
+      groups.push_back(std::make_unique<SessionGroup>(
+          SessionGroup::Context{.io = *io, .dispatcher = dispatcher, .options = options},
+          [this](const std::string& address) { Leave(address); }));
     }
   }
 
   asio::awaitable<void> AcceptLoop();
   void OnAccepted(tcp::socket socket, SessionGroup& group);
-  /// Counts a connection; false, and nothing is counted, beyond the limits.
-  bool Enter(const std::string& address);
+  /// Counts a connection; nullptr, and nothing is counted, beyond the limits. Else what the clients
+  /// of that address may hold together.
+  std::shared_ptr<MemoryBudget> Enter(const std::string& address);
   void Leave(const std::string& address);
   bool AwaitNobody(int64_t grace_us);
 
@@ -66,7 +64,11 @@ struct Listener::Impl {
   std::condition_variable changed;
   int64_t connections = 0;
   int64_t refused = 0;
-  std::map<std::string, int64_t> by_address;
+  struct Address {
+    int64_t connections = 0;
+    std::shared_ptr<MemoryBudget> request_bytes;
+  };
+  std::map<std::string, Address> by_address;
   bool accepting = false;
 };
 
@@ -93,18 +95,20 @@ asio::awaitable<void> Listener::Impl::AcceptLoop() {
 void Listener::Impl::OnAccepted(tcp::socket socket, SessionGroup& group) {
   error_code error;
   const std::string address = socket.remote_endpoint(error).address().to_string();
-  if (error || !Enter(address)) return;  // the socket closes
+  std::shared_ptr<MemoryBudget> budget = error ? nullptr : Enter(address);
+  if (budget == nullptr) return;  // the socket closes
   // Shared only because a task must be there until it runs; it is moved out once.
   auto handed_over = std::make_unique<tcp::socket>(std::move(socket));
-  group.Post([&group, address, handed_over = std::move(handed_over)] {
-    group.Add(std::move(*handed_over), address);
+  group.Post([&group, address, budget = std::move(budget),
+              handed_over = std::move(handed_over)]() mutable {
+    group.Add(std::move(*handed_over), address, std::move(budget));
   });
 }
 
-bool Listener::Impl::Enter(const std::string& address) {
+std::shared_ptr<MemoryBudget> Listener::Impl::Enter(const std::string& address) {
   const std::lock_guard lock(mutex);
   const auto known = by_address.find(address);
-  const int64_t from_there = known == by_address.end() ? 0 : known->second;
+  const int64_t from_there = known == by_address.end() ? 0 : known->second.connections;
   const bool room =
       connections < options.max_connections && from_there < options.max_connections_per_address;
   if (!room) {
@@ -113,19 +117,24 @@ bool Listener::Impl::Enter(const std::string& address) {
       spdlog::warn("too many kafka connections, refusing more address={} connections={} there={}",
                    address, connections, from_there);
     }
-    return false;
+    return nullptr;
   }
   refused = 0;
   ++connections;
-  by_address[address] = from_there + 1;
-  return true;
+  Address& there = by_address[address];
+  ++there.connections;
+  if (there.request_bytes == nullptr) {
+    there.request_bytes = std::make_shared<MemoryBudget>(
+        options.max_request_bytes_in_flight / kKafkaAddressesThatFillANode, &request_bytes);
+  }
+  return there.request_bytes;
 }
 
 void Listener::Impl::Leave(const std::string& address) {
   const std::lock_guard lock(mutex);
   --connections;
   const auto there = by_address.find(address);
-  if (--there->second == 0) by_address.erase(there);
+  if (--there->second.connections == 0) by_address.erase(there);
   changed.notify_all();
 }
 

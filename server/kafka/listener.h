@@ -25,9 +25,10 @@ class Dispatcher;
 struct ListenerOptions {
   size_t max_request_bytes = 16 << 20;
   int64_t max_connections = kMaxKafkaConnections;
-  int64_t max_connections_per_address = kMaxKafkaConnections;
+  int64_t max_connections_per_address = kMaxKafkaConnectionsPerAddress;
   int64_t idle_timeout_us = 600'000'000;
   int64_t slow_peer_us = kKafkaSlowPeerUs;
+  int64_t stalled_us = kKafkaStalledUs;
   size_t max_request_bytes_in_flight = kMaxKafkaRequestBytesInFlight;
   /// Clients wait, their connections not taken yet, until Open.
   bool starts_closed = false;

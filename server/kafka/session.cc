@@ -37,8 +37,10 @@ size_t Session::Slot::bytes() const {
   return total;
 }
 
-Session::Session(asio::ip::tcp::socket socket, std::string address, SessionGroup& group)
+Session::Session(asio::ip::tcp::socket socket, std::string address,
+                 std::shared_ptr<MemoryBudget> request_bytes, SessionGroup& group)
     : address_(std::move(address)),
+      request_bytes_(std::move(request_bytes)),
       group_(group),
       socket_(std::move(socket)),
       reader_wake_(socket_.get_executor(), asio::steady_timer::time_point::max()),
@@ -79,6 +81,12 @@ void Session::Close(const std::string& why) {
   writer_wake_.cancel();
   slots_.clear();
   frame_share_ = {};
+  Finished();
+}
+
+/// It holds no half request any more: the others' turn.
+void Session::Finished() {
+  if (std::exchange(finishing_, false)) request_bytes_->Finished(this);
 }
 
 void Session::Drain() {
@@ -98,7 +106,12 @@ void Session::Sweep(int64_t now_us) {
     const int64_t allowed_us =
         group_.options().slow_peer_us +
         static_cast<int64_t>(cutter_.frame_bytes()) * 1'000'000 / kKafkaSlowestBytesPerSecond;
-    if (now_us - frame_since_us_ > allowed_us) Close("a request came too slowly");
+    if (now_us - frame_since_us_ > allowed_us) return Close("a request came too slowly");
+    const bool stalled =
+        silent_since_us_ >= 0 && now_us - silent_since_us_ > group_.options().stalled_us;
+    if (stalled && request_bytes_->full()) {
+      Refuse("it stopped in the middle of a request, and there was no room for others'");
+    }
     return;
   }
   if (slots_.empty() && now_us - active_us_ > group_.options().idle_timeout_us) Close("idle");
@@ -113,7 +126,9 @@ asio::awaitable<void> Session::ReadLoop() {
       continue;
     }
     // No memory is held for a connection that says nothing: first it becomes readable.
+    silent_since_us_ = group_.NowUs();
     const auto [error] = co_await socket_.async_wait(asio::ip::tcp::socket::wait_read, kAwait);
+    silent_since_us_ = -1;
     if (error) Close("the connection failed: " + error.message());
     if (!closed_ && !draining_) ReadAvailable();
   }
@@ -123,7 +138,7 @@ void Session::ReadAvailable() {
   for (int i = 0; i < kReadsInARow && !closed_; ++i) {
     // Without room the frame under way is finished and no other begun: a read that went on into the
     // next one would leave its connection in the middle of a frame for ever, never to pause.
-    const bool full = cutter_.in_frame() && group_.request_bytes().full();
+    const bool full = cutter_.in_frame() && request_bytes_->full();
     const size_t most = full ? cutter_.missing() : std::numeric_limits<size_t>::max();
     const std::span<char> space = cutter_.Space();
     const size_t straight = std::min(space.size(), most);
@@ -150,17 +165,18 @@ void Session::OnBytes(size_t bytes, size_t straight) {
     OnFrame(*std::move(frame));
   }
   if (cutter_.failure()) return Refuse(*cutter_.failure());
+  if (!cutter_.in_frame()) Finished();
   if (cutter_.held_bytes() != frame_share_.bytes()) {
     frame_share_ = {};
-    group_.request_bytes().Take(cutter_.held_bytes());
-    frame_share_ = BudgetShare(group_.request_bytes(), cutter_.held_bytes());
+    request_bytes_->Take(cutter_.held_bytes());
+    frame_share_ = BudgetShare(*request_bytes_, cutter_.held_bytes());
   }
 }
 
 void Session::OnFrame(Bytes frame) {
   const uint64_t slot = first_slot_ + slots_.size();
-  group_.request_bytes().Take(frame.size());
-  slots_.push_back({.request = BudgetShare(group_.request_bytes(), frame.size())});
+  request_bytes_->Take(frame.size());
+  slots_.push_back({.request = BudgetShare(*request_bytes_, frame.size())});
   bytes_ += frame.size();
   const bool parks = group_.dispatcher().Dispatch(
       std::move(frame), gone_,
@@ -181,11 +197,10 @@ void Session::OnFrame(Bytes frame) {
 bool Session::MustPause() {
   if (slots_.size() >= kMaxKafkaRequestsInFlight || bytes_ >= kMaxKafkaConnectionBytes) return true;
   if (waiting_for_room_) return true;
-  // Whoever is in the middle of a frame may finish it for some time: what is half here helps
-  // nobody.
-  const size_t slack = cutter_.in_frame() ? kMaxKafkaRequestBytesInFlight : 0;
-  waiting_for_room_ =
-      !group_.request_bytes().HasRoom(slack, [mailbox = group_.mailbox(), self = weak_from_this()] {
+  // Whoever is in the middle of a frame may finish it.
+  finishing_ = cutter_.in_frame();
+  waiting_for_room_ = !request_bytes_->HasRoom(
+      finishing_ ? this : nullptr, [mailbox = group_.mailbox(), self = weak_from_this()] {
         mailbox->Post([self] {
           const auto session = self.lock();
           if (session == nullptr) return;

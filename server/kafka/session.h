@@ -23,8 +23,10 @@ class SessionGroup;
 
 class Session : public std::enable_shared_from_this<Session> {
  public:
-  /// `group` outlives the coroutines. `address`: the peer's, without its port.
-  Session(boost::asio::ip::tcp::socket socket, std::string address, SessionGroup& group);
+  /// `group` outlives the coroutines. `address`: the peer's, without its port. `request_bytes`: of
+  /// all clients of that address.
+  Session(boost::asio::ip::tcp::socket socket, std::string address,
+          std::shared_ptr<MemoryBudget> request_bytes, SessionGroup& group);
 
   void Start();
   /// Reads no more, and closes once everything that was read is answered.
@@ -54,11 +56,13 @@ class Session : public std::enable_shared_from_this<Session> {
   void OnBytes(size_t bytes, size_t straight);
   void OnFrame(Bytes frame);
   void OnReply(uint64_t slot, Reply reply);
+  void Finished();
   bool MustPause();
   std::vector<Slot> TakeReady();
 
   // Constant after construction.
   const std::string address_;
+  const std::shared_ptr<MemoryBudget> request_bytes_;
   SessionGroup& group_;
   const std::shared_ptr<Abandonment> gone_ = std::make_shared<Abandonment>();
 
@@ -77,8 +81,10 @@ class Session : public std::enable_shared_from_this<Session> {
   bool draining_ = false;
   bool writing_ = false;
   bool waiting_for_room_ = false;
-  int64_t active_us_ = 0;       // the last time that anything was read or written
-  int64_t frame_since_us_ = 0;  // of the frame under way
+  bool finishing_ = false;        // it asked for room in the middle of a frame
+  int64_t silent_since_us_ = -1;  // nothing to read, although it would be read; -1: not so
+  int64_t active_us_ = 0;         // the last time that anything was read or written
+  int64_t frame_since_us_ = 0;    // of the frame under way
 };
 
 }  // namespace jangada::server::kafka

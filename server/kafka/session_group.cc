@@ -20,8 +20,10 @@ SessionGroup::SessionGroup(const Context& context, std::function<void(const std:
       scratch_(kScratchBytes),
       sweep_(context.io) {}
 
-void SessionGroup::Add(boost::asio::ip::tcp::socket socket, std::string address) {
-  auto session = std::make_shared<Session>(std::move(socket), std::move(address), *this);
+void SessionGroup::Add(boost::asio::ip::tcp::socket socket, std::string address,
+                       std::shared_ptr<MemoryBudget> request_bytes) {
+  auto session = std::make_shared<Session>(std::move(socket), std::move(address),
+                                           std::move(request_bytes), *this);
   sessions_[session.get()] = session;
   session->Start();
   ArmSweep();

@@ -25,7 +25,6 @@ class SessionGroup {
     boost::asio::io_context& io;
     Dispatcher& dispatcher;
     const ListenerOptions& options;
-    MemoryBudget& request_bytes;
   };
 
   /// `on_ended(address)`: a connection is gone; on the io_context's thread.
@@ -37,7 +36,9 @@ class SessionGroup {
   /// After it nothing of the group touches the io_context. REQUIRES: no connections. Any thread.
   void Close() { mailbox_->Close(); }
 
-  void Add(boost::asio::ip::tcp::socket socket, std::string address);
+  /// `request_bytes`: of all clients of that address.
+  void Add(boost::asio::ip::tcp::socket socket, std::string address,
+           std::shared_ptr<MemoryBudget> request_bytes);
   /// Connections end once what they asked is answered.
   void Drain();
   void CloseAll(const std::string& why);
@@ -45,7 +46,6 @@ class SessionGroup {
   // ---- for its sessions ----
   const ListenerOptions& options() const { return context_.options; }
   Dispatcher& dispatcher() const { return context_.dispatcher; }
-  MemoryBudget& request_bytes() const { return context_.request_bytes; }
   const std::shared_ptr<Mailbox>& mailbox() const { return mailbox_; }
   std::vector<char>& scratch() { return scratch_; }
   int64_t NowUs() const { return context_.dispatcher.door().NowUs(); }

@@ -138,7 +138,7 @@ void InstantBroker::HandOver(TopicPartition, NodeId, Callback<Status> done) {
   Answer(std::move(done));
 }
 void InstantBroker::DeleteTopic(std::string, Callback<Status> done) { Answer(std::move(done)); }
-void InstantBroker::CreatePartitions(std::string, int32_t, Callback<Status> done) {
+void InstantBroker::CreatePartitions(server::NewPartitions request, Callback<Status> done) {
   Answer(std::move(done));
 }
 void InstantBroker::AlterTopicConfigs(std::string,

@@ -52,7 +52,7 @@ class InstantBroker final : public server::Broker {
   }
   void CreateTopic(server::CreateTopic request, Callback<Result<Uuid>> done) override;
   void DeleteTopic(std::string name, Callback<Status> done) override;
-  void CreatePartitions(std::string topic, int32_t total, Callback<Status> done) override;
+  void CreatePartitions(server::NewPartitions request, Callback<Status> done) override;
   void AlterTopicConfigs(std::string topic,
                          std::map<std::string, std::optional<std::string>> changes,
                          Callback<Status> done) override;

@@ -395,8 +395,12 @@ void FakeBroker::SetInspected(std::optional<PartitionView> view) {
 }
 
 void FakeBroker::InspectPartition(TopicPartition where, Callback<Result<PartitionView>> done) {
-  const std::lock_guard lock(mutex_);
-  done(inspected_.value_or(PartitionView{.where = where, .from_leader = true}));
+  PartitionView view{.where = where, .from_leader = true};
+  {
+    const std::lock_guard lock(mutex_);
+    if (inspected_) view = *inspected_;
+  }
+  done(view);
 }
 
 void FakeBroker::HandOver(TopicPartition where, NodeId to, Callback<Status> done) {
@@ -434,8 +438,13 @@ void FakeBroker::DeleteTopic(std::string name, Callback<Status> done) {
   Record("DeleteTopic " + name, std::move(done));
 }
 
-void FakeBroker::CreatePartitions(std::string topic, int32_t total, Callback<Status> done) {
-  Record("CreatePartitions " + topic + " " + std::to_string(total), std::move(done));
+void FakeBroker::CreatePartitions(NewPartitions request, Callback<Status> done) {
+  std::string call = "CreatePartitions " + request.topic + " " + std::to_string(request.total);
+  for (const std::vector<NodeId>& replicas : request.assignment) {
+    call += " at";
+    for (const NodeId node : replicas) call += " " + std::to_string(node.value());
+  }
+  Record(call, std::move(done));
 }
 
 void FakeBroker::AlterTopicConfigs(std::string topic,

@@ -140,7 +140,7 @@ class FakeBroker final : public Broker {
   LogDirView LogDir() const override;
   void CreateTopic(server::CreateTopic request, Callback<Result<Uuid>> done) override;
   void DeleteTopic(std::string name, Callback<Status> done) override;
-  void CreatePartitions(std::string topic, int32_t total, Callback<Status> done) override;
+  void CreatePartitions(NewPartitions request, Callback<Status> done) override;
   void AlterTopicConfigs(std::string topic,
                          std::map<std::string, std::optional<std::string>> changes,
                          Callback<Status> done) override;

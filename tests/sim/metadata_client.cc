@@ -187,7 +187,7 @@ void MetadataClient::Grow(const std::string& topic, NodeId at) {
   const auto total = operation.partitions = static_cast<int32_t>(2 + random_.Below(2));
   Ask<Unit>(std::move(operation), at,
             [topic, total](server::Broker& broker, Callback<Result<Unit>> reply) {
-              broker.CreatePartitions(topic, total, AsUnit(std::move(reply)));
+              broker.CreatePartitions({topic, total, {}}, AsUnit(std::move(reply)));
             });
 }
 

@@ -86,7 +86,7 @@ void Nemesis::ChurnTopics(Random random) {
   } else if (random.Chance(1, 4)) {
     const auto total = static_cast<int32_t>(topic->partitions.size() + 1);
     AskAdmin(any, [name, total](server::Broker& broker, Callback<Status> reply) {
-      broker.CreatePartitions(name, total, std::move(reply));
+      broker.CreatePartitions({name, total, {}}, std::move(reply));
     });
   } else {
     AskAdmin(

@@ -1,5 +1,5 @@
-// CreatePartitions, key 37, v0 to v3, on any node. The nodes of new partitions are chosen here: an
-// assignment by hand is refused.
+// CreatePartitions, key 37, v0 to v3, on any node. The nodes of new partitions are chosen by the
+// cluster, or named.
 #include <memory>
 
 #include "base/countdown.h"
@@ -36,9 +36,10 @@ void Check(const Broker& broker, const Topic& asked, Answer* answer) {
                       " partitions; afterwards it must have more, up to " +
                       std::to_string(kMaxPartitionsOfTopic));
   }
-  if (asked.assignments) {
+  if (asked.assignments && asked.assignments->size() != static_cast<size_t>(asked.count - now)) {
     Refuse(answer, Code::kInvalidReplicaAssignment,
-           "new partitions are placed by the cluster; move them afterwards if need be");
+           std::to_string(asked.count - now) + " partitions are new, and replicas of " +
+               std::to_string(asked.assignments->size()) + " are named");
   }
 }
 
@@ -58,13 +59,22 @@ void HandleCreatePartitions(Call<CreatePartitionsRequest> call) {
       left->Done();
       continue;
     }
-    work->call.broker().CreatePartitions(
-        topics[i].name, topics[i].count, [work, left, answer](const Status& created) {
-          if (!created.ok()) {
-            Refuse(answer, AdminCodeOf(created.error().code), created.error().message);
-          }
-          left->Done();
-        });
+    NewPartitions request{.topic = topics[i].name, .total = topics[i].count, .assignment = {}};
+    const bool placed = topics[i].assignments.has_value();
+    if (placed) {
+      for (const auto& asked : *topics[i].assignments) {
+        request.assignment.emplace_back(asked.nodes.begin(), asked.nodes.end());
+      }
+    }
+    work->call.broker().CreatePartitions(std::move(request), [work, left, answer,
+                                                              placed](const Status& created) {
+      if (!created.ok()) {
+        const bool bad = placed && created.error().code == ErrorCode::kInvalidArgument;
+        Refuse(answer, bad ? Code::kInvalidReplicaAssignment : AdminCodeOf(created.error().code),
+               created.error().message);
+      }
+      left->Done();
+    });
   }
   left->Done();
 }

@@ -104,6 +104,39 @@ TEST_F(ControllerTest, BadCreationsAreRefusedAndChangeNothing) {
   EXPECT_TRUE(node(1).image->topics.empty());
 }
 
+TEST_F(ControllerTest, AFullClusterTakesNoPartitionsMoreAndGoesOn) {
+  BootThree();
+  const auto several = static_cast<int>(kMaxPartitionsPerTopic);
+  const auto whole = static_cast<int>(kMaxPartitionsOfCluster);
+  ASSERT_TRUE(CreateTopic(1, Topic("t", 1, 1)).ok());
+  for (int made = 0; made + several <= whole; made += several) {
+    server::CreateTopic wide = Topic("wide-" + std::to_string(made), several, 1);
+    if (made + several == whole) --wide.partitions;
+    // Nobody leads so many here: it is made, and that is all that is known of it.
+    const Result<Uuid> created = CreateTopic(1, wide);
+    ASSERT_TRUE(created.ok() || created.error().code == ErrorCode::kTimeout) << created.error();
+  }
+  ASSERT_EQ(node(1).image->groups.size(), kMaxPartitionsOfCluster);
+  const Result<Uuid> late = CreateTopic(2, Topic("late", 1, 1));
+  ASSERT_FALSE(late.ok());
+  EXPECT_EQ(late.error().code, ErrorCode::kInvalidArgument);
+  EXPECT_NE(late.error().message.find("delete topics"), std::string::npos) << late.error();
+  server::CreateTopic placed = Topic("late", 0, 0);
+  placed.assignment = {Nodes({1})};
+  EXPECT_EQ(CodeOfCreation(2, placed), ErrorCode::kInvalidArgument);
+  const Status grown = Wait([&](Callback<Status> done) {
+    node(1).controller->CreatePartitions({.topic = "t", .total = 2, .assignment = {}},
+                                         std::move(done));
+  });
+  EXPECT_FALSE(grown.ok());
+  const Status deleted =
+      Wait([&](Callback<Status> done) { node(1).controller->DeleteTopic("t", std::move(done)); });
+  ASSERT_TRUE(deleted.ok()) << deleted.error();
+  const Result<Uuid> again = CreateTopic(2, Topic("late", 1, 1));
+  EXPECT_TRUE(again.ok() || again.error().code == ErrorCode::kTimeout) << again.error();
+  EXPECT_NE(node(1).image->FindTopic("late"), nullptr);
+}
+
 TEST_F(ControllerTest, TheTopicOfTheGroupsIsTheClustersOwn) {
   BootThree();
   EXPECT_EQ(CodeOfCreation(2, Topic(kGroupsTopic, 1, 1)), ErrorCode::kInvalidArgument);
@@ -119,8 +152,9 @@ TEST_F(ControllerTest, TheTopicOfTheGroupsIsTheClustersOwn) {
   const Status deleted =
       Wait([&](auto done) { node(1).controller->DeleteTopic(kGroupsTopic, std::move(done)); });
   EXPECT_EQ(deleted.error().code, ErrorCode::kInvalidArgument);
-  const Status grown = Wait(
-      [&](auto done) { node(1).controller->CreatePartitions(kGroupsTopic, 9, std::move(done)); });
+  const Status grown = Wait([&](auto done) {
+    node(1).controller->CreatePartitions({kGroupsTopic, 9, {}}, std::move(done));
+  });
   EXPECT_EQ(grown.error().code, ErrorCode::kInvalidArgument);
 }
 
@@ -293,14 +327,35 @@ TEST_F(ControllerTest, ALeaderThatDiesWithTheRequestIsReplaced) {
   EXPECT_TRUE(answer->ok()) << answer->error();
 }
 
+TEST_F(ControllerTest, NewPartitionsGoWhereTheyAreTold) {
+  BootThree();
+  ASSERT_TRUE(CreateTopic(1, Topic("t", 1, 2)).ok());
+  const auto grow = [&](int32_t total, std::vector<std::vector<NodeId>> where) {
+    return Wait([&](auto done) {
+      node(2).controller->CreatePartitions({"t", total, std::move(where)}, std::move(done));
+    });
+  };
+  EXPECT_FALSE(grow(3, {Nodes({1, 2})}).ok()) << "two are new";
+  EXPECT_FALSE(grow(2, {Nodes({1, 2, 3})}).ok()) << "of two replicas";
+  EXPECT_FALSE(grow(2, {Nodes({1, 9})}).ok()) << "a stranger";
+  EXPECT_FALSE(grow(2, {Nodes({1, 1})}).ok());
+  ASSERT_TRUE(grow(3, {Nodes({3, 1}), Nodes({2, 3})}).ok());
+  const auto& partitions = node(2).image->FindTopic("t")->partitions;
+  ASSERT_EQ(partitions.size(), 3u);
+  EXPECT_EQ(partitions[1].replicas, Nodes({3, 1}));
+  EXPECT_EQ(partitions[2].replicas, Nodes({2, 3}));
+}
+
 TEST_F(ControllerTest, TopicsAreDeletedGrownAndConfigured) {
   BootThree();
   ASSERT_TRUE(CreateTopic(1, Topic("t", 2, 3)).ok());
-  EXPECT_TRUE(
-      Wait([&](auto done) { node(2).controller->CreatePartitions("t", 5, std::move(done)); }).ok());
+  EXPECT_TRUE(Wait([&](auto done) {
+                node(2).controller->CreatePartitions({"t", 5, {}}, std::move(done));
+              }).ok());
   EXPECT_EQ(node(2).image->FindTopic("t")->partitions.size(), 5u);
-  EXPECT_FALSE(
-      Wait([&](auto done) { node(2).controller->CreatePartitions("t", 5, std::move(done)); }).ok());
+  EXPECT_FALSE(Wait([&](auto done) {
+                 node(2).controller->CreatePartitions({"t", 5, {}}, std::move(done));
+               }).ok());
   EXPECT_TRUE(
       Wait([&](auto done) {
         node(3).controller->AlterTopicConfigs("t", {{"retention.ms", "7"}}, std::move(done));

@@ -16,17 +16,18 @@ TEST(Requests, EveryKindSurvivesItsBytesAndMutilatedOnesAreRefused) {
   request::AlterTopicConfigs alter;
   alter.topic = "t";
   alter.changes = {{"a", std::nullopt}, {"b", "c"}};
-  const std::vector<request::Request> requests = {create,
-                                                  request::DeleteTopic{{}, "t"},
-                                                  request::CreatePartitions{{}, "t", 5},
-                                                  alter,
-                                                  request::AllotProducerIds{{}, -1},
-                                                  request::MovePartition{{}, "t", 1, Nodes({3})},
-                                                  request::AddNode{{}, NodeId(4)},
-                                                  request::RemoveNode{{}, NodeId(5)},
-                                                  request::RegisterNode{{}, MakeNode(6, "rack")},
-                                                  request::SettleReplicas{{}, GroupId(7), 8},
-                                                  request::CreateGroupsTopic{{}, MakeUuid(9), 16}};
+  const std::vector<request::Request> requests = {
+      create,
+      request::DeleteTopic{{}, "t"},
+      request::CreatePartitions{{}, "t", 5, {Nodes({2, 1})}},
+      alter,
+      request::AllotProducerIds{{}, -1},
+      request::MovePartition{{}, "t", 1, Nodes({3})},
+      request::AddNode{{}, NodeId(4)},
+      request::RemoveNode{{}, NodeId(5)},
+      request::RegisterNode{{}, MakeNode(6, "rack")},
+      request::SettleReplicas{{}, GroupId(7), 8},
+      request::CreateGroupsTopic{{}, MakeUuid(9), 16}};
   ASSERT_EQ(requests.size(), std::variant_size_v<request::Request>);
   for (size_t i = 0; i < requests.size(); ++i) {
     ASSERT_EQ(requests[i].index(), i);

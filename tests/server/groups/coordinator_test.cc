@@ -326,6 +326,26 @@ TEST(Coordinator, AFullShardTakesNoNewcomersAndServesThoseThatAreThere) {
   });
   EXPECT_EQ(late.error, GroupError::kGroupFull);
   EXPECT_EQ(cluster.Heartbeat(leader, "g", joined), GroupError::kNone);
+  // What is committed moves on, as long as it says no more than before.
+  EXPECT_EQ(cluster.CommitSimply(leader, "filler-0", "wide", 0, 2), GroupError::kNone);
+  EXPECT_EQ(cluster.Fetch(leader, "filler-0", "wide", 0), 2);
+  EXPECT_EQ(cluster.CommitSimply(leader, "filler-0", "t", 0, 1), GroupError::kTooLarge);
+}
+
+TEST(Coordinator, BeyondAllGroupsThatMayLiveNoneBeginsAndThoseThatAreThereGoOn) {
+  GroupsCluster cluster;
+  const int leader = cluster.AwaitLeader();
+  const JoinedGroup joined = cluster.JoinAlone(leader, "g");
+  size_t refused = 0;
+  for (size_t i = 0; i < kMaxLiveGroups; ++i) {
+    // Their first step only: they are live, and wait for their members to come back.
+    cluster.at(leader).Join(GroupsCluster::Asks("more-" + std::to_string(i)),
+                            [&refused](const JoinedGroup& answer) {
+                              if (answer.error == GroupError::kGroupFull) ++refused;
+                            });
+  }
+  EXPECT_EQ(refused, 1u);
+  EXPECT_EQ(cluster.Heartbeat(leader, "g", joined), GroupError::kNone);
 }
 
 TEST(Coordinator, MembersThatSayTooMuchLeaveRoomForTheOthers) {

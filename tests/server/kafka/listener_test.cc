@@ -27,12 +27,15 @@ using testing::EncodeRequest;
 /// A client's socket, blocking, each call bounded in time.
 class Client {
  public:
-  explicit Client(uint16_t port) : fd_(socket(AF_INET, SOCK_STREAM, 0)) {
+  /// `from`: the last number of the client's address, 127.0.0.`from`.
+  explicit Client(uint16_t port, uint32_t from = 1) : fd_(socket(AF_INET, SOCK_STREAM, 0)) {
     const timeval limit{.tv_sec = 20, .tv_usec = 0};
     setsockopt(fd_, SOL_SOCKET, SO_RCVTIMEO, &limit, sizeof limit);
     setsockopt(fd_, SOL_SOCKET, SO_SNDTIMEO, &limit, sizeof limit);
     sockaddr_in address{};
     address.sin_family = AF_INET;
+    address.sin_addr.s_addr = htonl((uint32_t{127} << 24) + from);
+    EXPECT_EQ(bind(fd_, reinterpret_cast<sockaddr*>(&address), sizeof address), 0);
     address.sin_port = htons(port);
     address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
     EXPECT_EQ(connect(fd_, reinterpret_cast<sockaddr*>(&address), sizeof address), 0);
@@ -56,7 +59,11 @@ class Client {
     return frame + ReceiveBytes(static_cast<size_t>(LoadBig<int32_t>(frame.data())));
   }
   /// The peer closed, and sent nothing before it did.
-  bool Ended() { return ReceiveBytes(1).empty(); }
+  bool Ended() {
+    char byte = 0;
+    const ssize_t n = recv(fd_, &byte, 1, 0);
+    return n == 0 || (n < 0 && errno == ECONNRESET);
+  }
   /// Nothing comes, and nothing ends, for a moment.
   bool IsQuiet(milliseconds moment) {
     pollfd readable{.fd = fd_, .events = POLLIN, .revents = 0};
@@ -229,6 +236,8 @@ TEST_F(KafkaListener, ConnectionsBeyondTheLimitsAreRefusedAndOthersAreServedOn) 
     Client third(port());
     EXPECT_TRUE(third.Ended());
     Greet(first);
+    Client elsewhere(port(), /*from=*/2);
+    Greet(elsewhere);
   }
   ASSERT_TRUE(AwaitConnections(1));
   Client again(port());
@@ -295,6 +304,74 @@ TEST_F(KafkaListener, ANodeThatHoldsTooManyRequestsReadsOnWhenSomeAreAnswered) {
   for (int i = 0; i < kRequests; ++i) EXPECT_FALSE(client.Receive().empty());
   sender.join();
   EXPECT_EQ(broker_.produces, kRequests);
+}
+
+TEST_F(KafkaListener, HalfRequestsOfOneAddressLeaveRoomForTheOthers) {
+  Start({.max_request_bytes_in_flight = 400'000});
+  std::vector<std::unique_ptr<Client>> stalled;
+  for (int i = 0; i < 6; ++i) {
+    stalled.push_back(std::make_unique<Client>(port()));
+    Greet(*stalled.back());
+  }
+  const std::string large = EncodeRequest(ProduceOf("t", BatchOf({std::string(150'000, 'v')})), 9);
+  for (auto& client : stalled) ASSERT_TRUE(client->Send(large.substr(0, 140'000)));
+  // Once that much was read the address has no room for another request: its clients wait.
+  Client same(port());
+  const auto deadline = steady_clock::now() + seconds(20);
+  bool waits = false;
+  while (!waits && steady_clock::now() < deadline) {
+    ASSERT_TRUE(same.Send(Versions(1)));
+    waits = same.IsQuiet(milliseconds(200));
+    if (!waits) same.Receive();
+  }
+  ASSERT_TRUE(waits);
+  Client other(port(), /*from=*/2);
+  Greet(other);
+  ASSERT_TRUE(other.Send(large));
+  EXPECT_FALSE(other.Receive().empty());
+  stalled.clear();
+  EXPECT_FALSE(same.Receive().empty());
+}
+
+TEST_F(KafkaListener, WhoStopsInTheMiddleOfARequestIsCutWhereThereIsNoRoomForOthers) {
+  Start({.stalled_us = 100'000, .max_request_bytes_in_flight = 400'000});
+  const std::string large = EncodeRequest(ProduceOf("t", BatchOf({std::string(150'000, 'v')})), 9);
+  Client alone(port());
+  ASSERT_TRUE(alone.Send(large.substr(0, 50'000)));
+  EXPECT_TRUE(alone.IsQuiet(milliseconds(1'500))) << "there is room: nobody is in a hurry";
+  Client second(port());
+  ASSERT_TRUE(second.Send(large.substr(0, 140'000)));
+  EXPECT_TRUE(alone.Ended());
+  EXPECT_TRUE(second.Ended());
+  Client other(port());
+  Greet(other);
+}
+
+TEST_F(KafkaListener, WhoSendsTooManyRequestsIsNotReadAndOthersAreServedOn) {
+  Start();
+  Client busy(port());
+  FetchRequest poll{.max_wait_ms = 60'000, .min_bytes = 1};
+  poll.topics = {{.name = "t", .partitions = {{.index = 0, .max_bytes = 1000}}}};
+  constexpr int32_t kRequests = 20'000;
+  std::thread sender([&] {
+    std::string stream = EncodeRequest(poll, 11, 100);
+    for (int32_t id = 101; id < 100 + kRequests; ++id) stream += Versions(id);
+    EXPECT_TRUE(busy.Send(stream));
+  });
+  EXPECT_TRUE(busy.IsQuiet(milliseconds(300)));
+  uint64_t answered = 0;
+  for (const KafkaRequestStats& each : dispatcher_.door().meter.Stats().requests) {
+    if (each.request == "ApiVersions") answered = each.latency.count();
+  }
+  // What one read brings is taken apart to its end.
+  EXPECT_LE(answered, kMaxKafkaRequestsInFlight + (64 << 10) / Versions(1).size());
+  Client other(port());
+  Greet(other);
+  Produce(ProduceOf("t", BatchOf({"a"})));
+  for (int32_t id = 100; id < 100 + kRequests; ++id) {
+    ASSERT_EQ(testing::CorrelationIdOf(busy.Receive()), id);
+  }
+  sender.join();
 }
 
 TEST_F(KafkaListener, ParkedJoinsDoNotKeepOthersFromBeingRead) {

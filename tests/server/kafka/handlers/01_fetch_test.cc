@@ -184,6 +184,19 @@ TEST_F(KafkaFetch, ThousandsOfUnknownPartitionsAreAnsweredOnAnOrdinaryStack) {
   EXPECT_EQ(Ask(request, 11).topics[0].partitions.size(), 50'000u);
 }
 
+TEST_F(KafkaFetch, WhereOthersHoldTheNodesBudgetAReplyIsSmallAndComes) {
+  for (int i = 0; i < 4; ++i) Append(0, {std::string(100'000, 'x')});
+  const size_t whole = Ask(FetchOf({0}), 11).topics[0].partitions[0].records->size();
+  EXPECT_GE(whole, 400'000u);
+  MemoryBudget& budget = dispatcher_.door().fetch_bytes;
+  budget.Take(kMaxKafkaFetchBytesInFlight);
+  const size_t little = Ask(FetchOf({0}), 11).topics[0].partitions[0].records->size();
+  EXPECT_GE(little, 100'000u) << "one batch comes in any case";
+  EXPECT_LE(little, 200'000u);
+  budget.Return(kMaxKafkaFetchBytesInFlight);
+  EXPECT_EQ(Ask(FetchOf({0}), 11).topics[0].partitions[0].records->size(), whole);
+}
+
 TEST_F(KafkaFetch, NothingIsHeldOfABudgetOnceTheReplyIsGone) {
   Append(0, {std::string(100'000, 'x')});
   {

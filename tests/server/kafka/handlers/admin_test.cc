@@ -161,6 +161,18 @@ TEST_F(KafkaAdmin, PartitionsAreAdded) {
   EXPECT_THAT(broker_.admin_calls(), ElementsAre("CreatePartitions t 5"));
 }
 
+TEST_F(KafkaAdmin, NewPartitionsGoWhereTheyAreTold) {
+  const auto create = [&](std::vector<CreatePartitionsRequest::Assignment> where) {
+    const CreatePartitionsRequest request{.topics = {{"t", 5, std::move(where)}}};
+    return Ask(request, 3).results.at(0).error_code;
+  };
+  EXPECT_EQ(create({{{2, 1}}, {{3, 2}}}), Code::kNone);
+  EXPECT_EQ(create({{{2, 1}}}), Code::kInvalidReplicaAssignment) << "two are new";
+  EXPECT_THAT(broker_.admin_calls(), ElementsAre("CreatePartitions t 5 at 2 1 at 3 2"));
+  broker_.FailAdmin(Error{ErrorCode::kInvalidArgument, "twice"});
+  EXPECT_EQ(create({{{2, 2}}, {{3, 2}}}), Code::kInvalidReplicaAssignment);
+}
+
 TEST_F(KafkaAdmin, RecordsBelowAnOffsetAreDeleted) {
   Produce(ProduceOf("t", BatchOf({"a", "b", "c"})));
   const DeleteRecordsRequest request{
@@ -220,6 +232,25 @@ TEST_F(KafkaAdmin, PartitionsAreMoved) {
   broker_.FailAdmin(Error{ErrorCode::kInvalidArgument, "twice"});
   EXPECT_EQ(Ask(request, 0).topics.at(0).partitions.at(0).error_code,
             Code::kInvalidReplicaAssignment);
+}
+
+TEST_F(KafkaAdmin, AMoveIsGivenUpByMovingBackToThoseWhoVoteStill) {
+  const AlterPartitionReassignmentsRequest request{.topics = {{"t", {{.index = 2}}}}};
+  PartitionView view{.where = {"t", 2},
+                     .desired_replicas = {NodeId(1), NodeId(3)},
+                     .leader = NodeId(2),
+                     .from_leader = true,
+                     .reassigning = true};
+  view.replicas = {{.node = NodeId(1), .voter = true},
+                   {.node = NodeId(2), .voter = true},
+                   {.node = NodeId(3), .voter = false}};
+  broker_.SetInspected(view);
+  EXPECT_EQ(Ask(request, 0).topics.at(0).partitions.at(0).error_code, Code::kNone);
+  EXPECT_THAT(broker_.admin_calls(), ElementsAre("MovePartition t/2 2 1"));
+  view.replicas[2].voter = true;
+  broker_.SetInspected(view);
+  EXPECT_EQ(Ask(request, 0).topics.at(0).partitions.at(0).error_code, Code::kInvalidRequest)
+      << "both halves vote: it ends in a moment";
 }
 
 TEST_F(KafkaAdmin, OnlyPartitionsOnTheMoveAreListed) {

@@ -193,6 +193,7 @@ TEST_F(KafkaTopics, EachWrongThingAboutANewTopicHasItsCode) {
   const std::pair<Topic, Code> cases[] = {
       {{.name = "a b", .num_partitions = 1, .replication_factor = 1}, Code::kInvalidTopic},
       {{.name = "n", .num_partitions = 0, .replication_factor = 1}, Code::kInvalidPartitions},
+      {{.name = "n", .num_partitions = 10'001, .replication_factor = 1}, Code::kInvalidPartitions},
       {{.name = "n", .num_partitions = 1, .replication_factor = 4},
        Code::kInvalidReplicationFactor},
       {{.name = "n", .num_partitions = 1, .replication_factor = 1, .configs = {{"no.such", "1"}}},
@@ -211,6 +212,19 @@ TEST_F(KafkaTopics, EachWrongThingAboutANewTopicHasItsCode) {
   broker_.FailAdmin(Error{ErrorCode::kAlreadyExists, "there"});
   EXPECT_EQ(Ask(CreateTopicsRequest{.topics = {{"t", 1, 1}}}, 5).topics[0].error_code,
             Code::kTopicAlreadyExists);
+}
+
+TEST_F(KafkaTopics, WhatIsWrongWithOneTopicOfARequestDoesNotTouchTheOthers) {
+  const auto answer = Ask(CreateTopicsRequest{.topics = {{"a b", 1, 1},
+                                                         {std::string(250, 'n'), 1, 1},
+                                                         {"wide", 10'001, 1},
+                                                         {"good", 1, 1}}},
+                          5);
+  EXPECT_EQ(answer.topics[0].error_code, Code::kInvalidTopic);
+  EXPECT_EQ(answer.topics[1].error_code, Code::kInvalidTopic);
+  EXPECT_EQ(answer.topics[2].error_code, Code::kInvalidPartitions);
+  EXPECT_EQ(answer.topics[3].error_code, Code::kNone);
+  EXPECT_THAT(broker_.admin_calls(), ElementsAre(::testing::HasSubstr("CreateTopic good 1x1")));
 }
 
 TEST_F(KafkaTopics, ATopicNamedTwiceInOneRequestIsRefusedTwice) {
