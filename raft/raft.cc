@@ -307,6 +307,7 @@ RaftStatus Raft::status() const {
   RaftStatus status;
   status.role = current.role;
   status.term = current.term;
+  status.vote = hard_state_.vote;
   status.leader = current.leader;
   status.commit = log_.commit();
   status.applied = log_.applied();

@@ -79,6 +79,7 @@ struct PeerStatus {
 struct RaftStatus {
   Role role = Role::kFollower;
   Term term = 0;
+  std::optional<NodeId> vote;  // in this term
   std::optional<NodeId> leader;
   Index commit = 0;
   Index applied = 0;

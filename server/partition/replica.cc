@@ -357,10 +357,7 @@ void Replica::Propose(raft::EntryType type, Bytes payload, int32_t record_count,
                        std::move(done));
 }
 
-int64_t Replica::next_offset() const {
-  CHECK(IsReadyLeader());
-  return impl_->next_offset;
-}
+int64_t Replica::log_end_offset() const { return impl_->log_end_offset; }
 
 void Replica::ProposeMembership(const raft::MembershipTarget& target,
                                 Callback<Result<Proposed>> done) {

@@ -94,8 +94,8 @@ class Replica {
   /// its fate is unknown.
   void Propose(raft::EntryType type, Bytes payload, int32_t record_count,
                Callback<Result<Proposed>> done);
-  /// Offset that the next kRecords proposal will get. REQUIRES: ready leader.
-  int64_t next_offset() const;
+  /// The offset after the last record of this log, committed or not.
+  int64_t log_end_offset() const;
 
   void ProposeMembership(const raft::MembershipTarget& target, Callback<Result<Proposed>> done);
   Status TransferLeadership(NodeId to);

@@ -20,7 +20,7 @@ import threading
 import time
 
 import faults
-from faults import ALONE, FAULTS, OVERLAPPING
+from faults import ALONE, FAULTS, OVERLAPPING, may_overlap
 from lab import BIN, ROOT, WORKLOADS, Lab, LabError
 from timeline import picture
 
@@ -101,8 +101,9 @@ class Schedule:
     def turn(self):
         first = self.next_word()
         words = [first]
-        others = [word for word in self.words if word in OVERLAPPING and word != first]
-        if first not in ALONE and others and self.lab.chance.random() < OVERLAP:
+        overlap = [word for word in self.words if may_overlap(word, len(self.lab.nodes))]
+        others = [word for word in overlap if word != first]
+        if first not in ALONE and (first in overlap or first not in OVERLAPPING) and others and self.lab.chance.random() < OVERLAP:
             words.append(self.lab.chance.choice(others))
         threads = [threading.Thread(target=self.strike, args=(word,)) for word in words]
         for thread in threads:
@@ -193,7 +194,13 @@ def run(options):
     seconds = options.minutes * 60
     say(f"chaos: {options.nodes} nodes, {options.minutes:g} minutes of {','.join(options.faults)}, "
         f"--workload {options.workload}, --seed {options.seed}")
-    lab = Lab(options.dir, options.nodes, options.seed, options.faults, options.partitions, options.rate, options.workloads)
+    try:
+        lab = Lab(options.dir, options.nodes, options.seed, options.faults, options.partitions, options.rate,
+                  options.workloads)
+    except (LabError, RuntimeError, OSError, subprocess.SubprocessError) as error:
+        say(f"problem: the cluster did not come up: {error}")
+        say("verdict: nothing was tried: see the problem above")
+        return 1
     schedule = Schedule(lab, options.faults)
     problems = []
     try:
@@ -214,8 +221,6 @@ def run(options):
     (options.dir / "timeline.svg").write_text(
         picture({workload.name: workload.progress for workload in lab.workloads}, schedule.events, schedule.began,
                 ended - schedule.began, f"Acknowledgements under faults: {options.nodes} nodes, seed {options.seed}"))
-    say(f"picture: {options.dir / 'timeline.svg'}; "
-        f"histories: {', '.join(str(workload.history) for workload in lab.workloads)}")
     problems += too_few(lab.workloads)
     problems += [f"{word} was never injected" for word in options.faults if schedule.counts[word] == 0]
     good = True
@@ -223,8 +228,9 @@ def run(options):
         well, findings = judge(workload.history)
         say(f"{workload.name}: {findings}")
         good = good and well
-    if not good or problems:
-        say(f"kept, until this seed fails again: {keep(options)}")
+    folder = keep(options) if problems or not good else options.dir  # until this seed fails again
+    say(f"picture: {folder / 'timeline.svg'}; "
+        f"histories: {', '.join(str(folder / workload.history.name) for workload in lab.workloads)}")
     return conclude(good, problems, lab.workloads, sum(schedule.counts.values()))
 
 

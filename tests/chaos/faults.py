@@ -9,7 +9,7 @@ import signal
 import subprocess
 import time
 
-from lab import LabError, retry
+from lab import REPLICAS, LabError, retry
 from network import CLIENTS, Network
 
 
@@ -286,13 +286,16 @@ def clock(lab, chance):
 
 
 def membership(lab, chance):
-    """Leaderships and replicas are moved about."""
-    done = []
+    """Voters change. Where every node has every replica a whole node goes out of all groups and comes in again; where not,
+    replicas are moved about, and leaderships with them."""
+    if len(lab.nodes) == REPLICAS:
+        return out_and_in(lab, chance)
+    done, took = [], 0
     for _ in range(chance.randint(2, 6)):
         where = chance.randrange(lab.partitions)
         topic = chance.choice(lab.topics)
         if chance.random() < 0.5:
-            replicas = chance.sample(sorted(lab.nodes), 3)
+            replicas = chance.sample(sorted(lab.nodes), REPLICAS)
             result = lab.run_command("partition", "move", topic, str(where), "--replicas",
                                      ",".join(map(str, replicas)), check=False)
             done.append(f"move {topic}/{where} to {replicas}")
@@ -302,8 +305,31 @@ def membership(lab, chance):
             done.append(f"{topic}/{where} led by {node}")
         if result.returncode != 0:
             done[-1] += " (refused)"
+        took += result.returncode == 0
         hold(chance, 0.2, 1.5)
-    return "; ".join(done)
+    return "; ".join(done) if took else None
+
+
+def out_and_in(lab, chance):
+    """A node is removed while it works, ends by itself, and is admitted again with an empty disk: every group has two
+    voters in between."""
+    with data_loss(lab), claim(lab, chance) as numbers:
+        if not numbers:
+            return None
+        number = numbers[0]
+        node = lab.nodes[number]
+        node.expected_end = True
+        retry(lambda: lab.run_command("node", "remove", str(number)))
+        try:
+            node.process.wait(60)
+        except subprocess.TimeoutExpired:
+            raise LabError(f"node {number} was removed, and did not end") from None
+        hold(chance, 0, 3)
+        node.disk.wipe()
+        retry(lambda: lab.run_command("node", "add", str(number)))
+        lab.start(number)
+        lab.wait_whole()
+        return f"node {number} out of every group and in again"
 
 
 FAULTS = {
@@ -326,6 +352,11 @@ FAULTS = {
 OVERLAPPING = ("kill", "pause", "partition", "tcp", "slow-fsync", "clock", "membership")
 # ... but beside these nothing else, for then the cluster must be able to become whole.
 ALONE = ("corrupt", "empty-disk", "rolling")
+
+
+def may_overlap(word, nodes):
+    """Where every node has every replica a change of members takes a node away."""
+    return word in OVERLAPPING and not (word == "membership" and nodes == REPLICAS)
 
 
 def seeded(seed, number):

@@ -1,12 +1,15 @@
 // What controllers write and ask: the records of group 0 and what they make of the cluster's image,
-// the image in checkpoints, and the requests of other nodes with their answers.
+// the image in checkpoints, and the requests of other nodes with their answers; what nodes ask each
+// other before there is a cluster, and about partitions.
 #include <google/protobuf/stubs/logging.h>
 
 #include "base/check.h"
 #include "base/random.h"
 #include "server/controller/fold.h"
+#include "server/controller/founding.h"
 #include "server/controller/records.h"
 #include "server/controller/requests.h"
+#include "server/partition_calls.h"
 #include "tests/fuzz/target.h"
 
 namespace jangada::fuzz {
@@ -22,7 +25,7 @@ namespace request = server::request;
   return true;
 }();
 
-enum Kind : uint8_t { kCommands, kImage, kRequest, kAnswer, kKinds };
+enum Kind : uint8_t { kCommands, kImage, kRequest, kAnswer, kFounding, kPartition, kKinds };
 
 /// Every group of an image has its partition, and the bytes of the image give it back.
 void CheckImage(const ClusterImage& image) {
@@ -103,6 +106,28 @@ std::string WithSize(const Bytes& command) {
   return out + command.ToString();
 }
 
+void Found(std::string_view bytes) {
+  if (const auto disks = server::DecodeFounding(bytes); disks.ok()) {
+    CHECK(server::DecodeFounding(server::EncodeFounding(*disks)).ok());
+  }
+  if (const auto answer = server::DecodeProbeAnswer(bytes); answer.ok()) {
+    CHECK(server::DecodeProbeAnswer(server::EncodeProbeAnswer(*answer).view()).ok());
+  }
+  const auto question = server::DecodeProbeQuestion(bytes);
+  if (!question.ok()) return;
+  CHECK(server::DecodeProbeQuestion(server::EncodeProbeQuestion(*question).view()).ok());
+  (void)server::AnswerProbe({}, question->founders, &SomeImage(), *question);
+}
+
+void AskOfPartition(std::string_view bytes) {
+  namespace calls = server::peer_calls;
+  const Bytes payload = Bytes::Copy(bytes);
+  (void)calls::DecodeQuestion({"partition.ask", payload});
+  (void)calls::HandOverAnswer(payload);
+  const auto view = calls::InspectAnswer(payload);
+  if (view.ok()) CHECK(calls::InspectAnswer(calls::EncodeAnswer(view)).ok());
+}
+
 }  // namespace
 
 void Run(std::string_view bytes) {
@@ -110,6 +135,8 @@ void Run(std::string_view bytes) {
   const uint8_t kind = input.Byte() % kKinds;
   if (kind == kCommands) return FoldCommands(input);
   const std::string_view rest = input.Rest();
+  if (kind == kFounding) return Found(rest);
+  if (kind == kPartition) return AskOfPartition(rest);
   if (kind == kImage) {
     if (const auto image = record::DecodeImage(rest); image.ok()) CheckImage(*image);
   } else if (kind == kRequest) {
@@ -148,6 +175,27 @@ std::vector<std::string> Seeds() {
   add(request::SettleReplicas{});
   seeds.push_back(Seed(kAnswer, request::EncodeAnswer(request::Refusal({})).view()));
   seeds.push_back(Seed(kAnswer, request::EncodeAnswer({.value = 7, .version = 3}).view()));
+  const std::vector<server::FounderDisk> founders = {{NodeId(1), {"h", 6092}, IdOf(1)}};
+  seeds.push_back(Seed(kFounding, server::EncodeFounding(founders)));
+  const std::vector<server::Founder> named = {{NodeId(1), {"h", 6092}}};
+  seeds.push_back(Seed(kFounding, server::EncodeProbeQuestion({NodeId(1), IdOf(1), named}).view()));
+  seeds.push_back(Seed(kFounding, server::EncodeProbeAnswer({.node = NodeId(1),
+                                                             .disk_id = IdOf(1),
+                                                             .founders = named,
+                                                             .founding = founders,
+                                                             .cluster_id = IdOf(7)})
+                                      .view()));
+  namespace calls = server::peer_calls;
+  const server::TopicPartition where{"t", 1};
+  seeds.push_back(Seed(kPartition, calls::Inspect(where).payload.view()));
+  seeds.push_back(Seed(kPartition, calls::HandOver(where, NodeId(2)).payload.view()));
+  server::PartitionView view{
+      .where = where, .desired_replicas = Nodes({1, 2}), .from_leader = true};
+  view.replicas = {{.node = NodeId(1), .voter = true}, {.node = NodeId(2)}};
+  seeds.push_back(
+      Seed(kPartition, calls::EncodeAnswer(Result<server::PartitionView>(view)).view()));
+  seeds.push_back(
+      Seed(kPartition, calls::EncodeAnswer(Status(Error{ErrorCode::kNotLeader, "no"})).view()));
   return seeds;
 }
 

@@ -8,13 +8,18 @@
 
 #include "base/coding.h"
 #include "base/crc32c.h"
+#include "server/controller/founding.h"
 #include "server/controller/records.h"
 #include "server/controller/requests.h"
+#include "server/groups/consumer_protocol.h"
+#include "server/groups/records.h"
+#include "server/groups/shard_state.h"
 #include "server/kafka/apis.h"
 #include "server/kafka/frame_cutter.h"
 #include "server/kafka/protocol.h"
 #include "server/partition/folded_state.h"
 #include "server/partition/partition_state.h"
+#include "server/partition_calls.h"
 #include "server/transport/wire.h"
 #include "storage/log_store.h"
 #include "storage/record_batch.h"
@@ -230,6 +235,48 @@ TEST(DeclaredSizes, OfTheControllersRecordsAndRequests) {
                 EXPECT_FALSE(server::request::DecodeAnswer(bytes + kHuge).ok());
               }),
               kSmall);
+  }
+}
+
+TEST(DeclaredSizes, OfWhatFoundersSayAndAsk) {
+  for (const std::string& bytes :
+       {kHuge, "\x01" + kHuge, "\x01\x02" + kHuge, "\x01\x02" + std::string(16, 'd') + kHuge}) {
+    const size_t taken = BytesTakenBy([&] {
+      EXPECT_FALSE(server::DecodeFounding(bytes).ok());
+      EXPECT_FALSE(server::DecodeProbeQuestion(bytes).ok());
+      EXPECT_FALSE(server::DecodeProbeAnswer(bytes).ok());
+    });
+    EXPECT_LT(taken, kSmall);
+  }
+}
+
+TEST(DeclaredSizes, OfQuestionsAboutPartitions) {
+  namespace calls = server::peer_calls;
+  for (size_t zeros = 0; zeros < 12; ++zeros) {
+    const Bytes bytes(std::string(zeros, '\0') + kHuge);
+    const size_t taken = BytesTakenBy([&] {
+      (void)calls::DecodeQuestion({"partition.ask", bytes});
+      (void)calls::InspectAnswer(bytes);
+    });
+    EXPECT_LT(taken, kSmall);
+  }
+}
+
+TEST(DeclaredSizes, OfConsumerGroups) {
+  for (size_t zeros = 0; zeros < 40; ++zeros) {
+    for (const std::string& length : {kHuge, std::string("\x7f\xff\xff\xff")}) {
+      const std::string bytes = std::string(zeros, '\0') + length;
+      const size_t taken = BytesTakenBy([&] {
+        for (const char version : {'\0', '\1'}) {
+          (void)server::groups::DecodeCommand(version + bytes);
+          server::groups::ShardState state;
+          (void)state.Restore(version + bytes);
+        }
+        (void)server::groups::DecodeSubscription(bytes);
+        (void)server::groups::DecodeAssignment(bytes);
+      });
+      EXPECT_LT(taken, kSmall) << zeros;
+    }
   }
 }
 

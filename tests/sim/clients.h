@@ -31,6 +31,9 @@ struct ClientContext {
   const Swarm& swarm;
   /// Who leads the partition in the newest term in which anybody does: what no client can know.
   std::function<std::optional<NodeId>(const server::TopicPartition&)> newest_leader;
+  /// The offset after the last record that a quorum of the partition has synced; the greatest one
+  /// where no node is up that knows the partition.
+  std::function<int64_t(const server::TopicPartition&)> committed_end;
   /// Wall clock of the clients, milliseconds.
   int64_t NowMs() const { return NodeClock::kEpochMs + world.now_us() / 1000; }
 };
@@ -82,6 +85,7 @@ class ProducerLane {
  private:
   struct Batch {
     int64_t process = 0;
+    int64_t producer = 0;  // its identity, for the history; 0: none
     int32_t sequence = 0;
     uint64_t number = 0;  // of the lane's batches
     std::vector<history::Value> values;

@@ -321,7 +321,7 @@ Outcome RunApart(const RunOptions& options) {
   }
 }
 
-std::vector<int> Shrink(const Outcome& failed) {
+std::vector<int> Shrink(const Outcome& failed, const std::set<int>& without) {
   constexpr int kMaxRuns = 60;
   constexpr double kMaxSeconds = 90;
   const Clock::time_point begun = Clock::now();
@@ -336,8 +336,11 @@ std::vector<int> Shrink(const Outcome& failed) {
     return RunApart(options).checker == failed.checker;
   };
   std::vector<int> kept;
-  if (failed.fault_ids.empty()) {
-    for (const Fault& fault : swarm.faults) kept.push_back(fault.id);  // a crash could not tell
+  if (failed.fault_ids.empty() || failed.fault_ids.size() == Report::kMaxIds) {
+    // A crash could not tell, or not all of them.
+    for (const Fault& fault : swarm.faults) {
+      if (!without.contains(fault.id)) kept.push_back(fault.id);
+    }
   } else {
     kept = failed.fault_ids;
   }

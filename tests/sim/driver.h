@@ -46,7 +46,7 @@ Tally RunSeeds(const SeedsOptions& options);
 Outcome RunApart(const RunOptions& options);
 
 /// The ids of the faults without which the seed does not fail in this way, or nearly so: found by
-/// leaving out ever more of them.
-std::vector<int> Shrink(const Outcome& failed);
+/// leaving out ever more of them. `without`: those that it failed without.
+std::vector<int> Shrink(const Outcome& failed, const std::set<int>& without);
 
 }  // namespace jangada::sim

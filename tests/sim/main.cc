@@ -7,6 +7,7 @@
 #include <CLI/CLI.hpp>
 #include <algorithm>
 #include <cinttypes>
+#include <cmath>
 #include <cstdio>
 #include <fstream>
 #include <map>
@@ -27,6 +28,8 @@ namespace {
 
 /// From this length on a run must have come to every rare place.
 constexpr int64_t kLongSeconds = 600;
+/// Failures whose faults are shrunk; each takes up to a minute and a half.
+constexpr std::ptrdiff_t kReplaysShown = 3;
 
 struct Arguments {
   uint64_t seed = 0;
@@ -79,6 +82,70 @@ void Print(const Outcome& outcome) {
               static_cast<double>(outcome.failed_at_us) / 1e6, outcome.what.c_str());
 }
 
+uint64_t Median(std::vector<uint64_t> values) {
+  if (values.empty()) return 0;
+  const auto middle = values.begin() + static_cast<long>(values.size() / 2);
+  std::nth_element(values.begin(), middle, values.end());
+  return *middle;
+}
+
+void PrintTally(const Tally& tally) {
+  std::printf("seeds %" PRIu64 ", failed %zu, simulated days %.2f, events %" PRIu64
+              " (%.0f a second), wall %.0f s\n",
+              tally.seeds, tally.failures.size(), static_cast<double>(tally.virtual_us) / 86'400e6,
+              tally.events, static_cast<double>(tally.events) / std::max(0.001, tally.wall_seconds),
+              tally.wall_seconds);
+  std::printf("median seed: %" PRIu64 " events, %" PRIu64 " records acknowledged, %" PRIu64
+              " faults\n",
+              Median(tally.events_of), Median(tally.acknowledged_of), Median(tally.faults_of));
+  std::printf("faults:");
+  for (size_t i = 0; i < kFaultKinds; ++i) {
+    std::printf(" %s %" PRIu64 "%s", kFaultNames[i], tally.faults[i],
+                i + 1 < kFaultKinds ? "," : "\n");
+  }
+  std::printf("reached:\n");
+  for (size_t i = 0; i < kRareNames.size(); ++i) {
+    std::printf("  %10" PRIu64 "  %s\n", tally.reached.all()[i], kRareNames[i]);
+  }
+}
+
+std::string Words(const Arguments& arguments) {
+  std::string words = arguments.no_faults ? " --no-faults" : "";
+  for (const FaultKind kind : arguments.without_kinds) {
+    words += (words.empty() ? " --without-kinds " : ",") +
+             std::string(kFaultNames[static_cast<size_t>(kind)]);
+  }
+  return words;
+}
+
+/// How to see this failure again, with all its faults and with those that matter.
+void PrintReplay(const Outcome& failed, const Arguments& arguments) {
+  std::printf("seed %" PRIu64 ":\n", failed.seed);
+  if (failed.checker == "determinism") {  // the first seed of a call runs twice
+    std::printf("  replay: scripts/sim.sh --seeds 1 --first-seed %" PRIu64 "%s\n", failed.seed,
+                Words(arguments).c_str());
+    return;
+  }
+  std::printf("  replay: scripts/sim.sh --seed %" PRIu64 "%s --verbose\n", failed.seed,
+              Words(arguments).c_str());
+  std::fflush(stdout);
+  if (arguments.no_faults) return;
+  const Swarm swarm = MakeSwarm(failed.seed);
+  const std::vector<int> kept = Shrink(failed, FaultsOf(failed.seed, arguments.without_kinds));
+  std::string ids;
+  std::printf("  faults that matter (%zu of %zu):\n", kept.size(), swarm.faults.size());
+  for (const int id : kept) {
+    const Fault& fault = swarm.faults[static_cast<size_t>(id) - 1];
+    std::printf("    %4d  %-14s at %.3f s of the faults' phase, for %.3f s\n", id,
+                kFaultNames[static_cast<size_t>(fault.kind)],
+                static_cast<double>(fault.at_us) / 1e6, static_cast<double>(fault.for_us) / 1e6);
+    ids += (ids.empty() ? "" : ",") + std::to_string(id);
+  }
+  if (ids.empty()) ids = "0";
+  std::printf("  with these alone: scripts/sim.sh --seed %" PRIu64 " --only %s --verbose\n",
+              failed.seed, ids.c_str());
+}
+
 int RunOne(const Arguments& arguments) {
   if (arguments.verbose) TraceToStdout();
   RunOptions options{.seed = arguments.seed,
@@ -108,68 +175,26 @@ int RunOne(const Arguments& arguments) {
       return 1;
     }
   }
+  const bool whole = arguments.only.empty() && arguments.without.empty();
+  if (!outcome.ok() && whole && !arguments.verbose && mutants::chosen.empty()) {
+    PrintReplay(outcome, arguments);
+  }
   return outcome.ok() ? 0 : 1;
-}
-
-uint64_t Median(std::vector<uint64_t> values) {
-  if (values.empty()) return 0;
-  const auto middle = values.begin() + static_cast<long>(values.size() / 2);
-  std::nth_element(values.begin(), middle, values.end());
-  return *middle;
-}
-
-void PrintTally(const Tally& tally) {
-  std::printf("seeds %" PRIu64 ", failed %zu, simulated days %.2f, events %" PRIu64
-              " (%.0f a second), wall %.0f s\n",
-              tally.seeds, tally.failures.size(), static_cast<double>(tally.virtual_us) / 86'400e6,
-              tally.events, static_cast<double>(tally.events) / std::max(0.001, tally.wall_seconds),
-              tally.wall_seconds);
-  std::printf("median seed: %" PRIu64 " events, %" PRIu64 " records acknowledged, %" PRIu64
-              " faults\n",
-              Median(tally.events_of), Median(tally.acknowledged_of), Median(tally.faults_of));
-  std::printf("faults:");
-  for (size_t i = 0; i < kFaultKinds; ++i) {
-    std::printf(" %s %" PRIu64 "%s", kFaultNames[i], tally.faults[i],
-                i + 1 < kFaultKinds ? "," : "\n");
-  }
-  std::printf("reached:\n");
-  for (size_t i = 0; i < kRareNames.size(); ++i) {
-    std::printf("  %10" PRIu64 "  %s\n", tally.reached.all()[i], kRareNames[i]);
-  }
-}
-
-/// How to see this failure again, with all its faults and with those that matter.
-void PrintReplay(const Outcome& failed) {
-  std::printf("seed %" PRIu64 ":\n", failed.seed);
-  std::printf("  replay: scripts/sim.sh --seed %" PRIu64 " --verbose\n", failed.seed);
-  std::fflush(stdout);
-  const Swarm swarm = MakeSwarm(failed.seed);
-  const std::vector<int> kept = Shrink(failed);
-  std::string ids;
-  std::printf("  faults that matter (%zu of %zu):\n", kept.size(), swarm.faults.size());
-  for (const int id : kept) {
-    const Fault& fault = swarm.faults[static_cast<size_t>(id) - 1];
-    std::printf("    %4d  %-14s at %.3f s of the faults' phase, for %.3f s\n", id,
-                kFaultNames[static_cast<size_t>(fault.kind)],
-                static_cast<double>(fault.at_us) / 1e6, static_cast<double>(fault.for_us) / 1e6);
-    ids += (ids.empty() ? "" : ",") + std::to_string(id);
-  }
-  if (ids.empty()) ids = "0";
-  std::printf("  with these alone: scripts/sim.sh --seed %" PRIu64 " --only %s --verbose\n",
-              failed.seed, ids.c_str());
 }
 
 int RunMany(const Arguments& arguments) {
   SeedsOptions options{.first_seed = arguments.first_seed,
                        .count = arguments.seeds,
-                       .seconds = static_cast<int64_t>(arguments.minutes * 60),
+                       .seconds = static_cast<int64_t>(std::ceil(arguments.minutes * 60)),
                        .jobs = arguments.jobs,
                        .faults = !arguments.no_faults,
                        .without_kinds = arguments.without_kinds};
   const Tally tally = RunSeeds(options);
   PrintTally(tally);
   for (const Outcome& failed : tally.failures) Print(failed);
-  if (!tally.failures.empty()) PrintReplay(tally.failures.front());
+  for (const Outcome& failed : tally.failures) {
+    if (&failed - tally.failures.data() < kReplaysShown) PrintReplay(failed, arguments);
+  }
   if (!tally.failures.empty()) return 1;
   if (options.seconds < kLongSeconds || !options.faults) return 0;
   int missing = 0;
@@ -197,9 +222,11 @@ int Main(int argc, char** argv) {
   Arguments arguments;
   CLI::App app("Runs whole clusters in virtual time and judges them; see docs/fault-injection.md.");
   auto* seed = app.add_option("--seed", arguments.seed, "replay this one seed");
-  auto* seeds = app.add_option("--seeds", arguments.seeds, "run so many seeds");
+  auto* seeds =
+      app.add_option("--seeds", arguments.seeds, "run so many seeds")->check(CLI::PositiveNumber);
   app.add_option("--first-seed", arguments.first_seed, "begin at this one")->capture_default_str();
-  auto* minutes = app.add_option("--minutes", arguments.minutes, "run seeds for so long");
+  auto* minutes = app.add_option("--minutes", arguments.minutes, "run seeds for so long")
+                      ->check(CLI::PositiveNumber);
   app.add_option("--jobs", arguments.jobs, "processes at once")
       ->capture_default_str()
       ->check(CLI::PositiveNumber);

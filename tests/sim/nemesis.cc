@@ -21,7 +21,8 @@ constexpr int64_t kFlapUs = 300 * kMs;
 Nemesis::Nemesis(Cluster& cluster, const Swarm& swarm)
     : cluster_(cluster), swarm_(swarm), replacement_(cluster) {
   cluster_.checker().SetMembershipHook(
-      [this](NodeId leader, const raft::Membership& to) { Spring(leader, to); });
+      [this](NodeId leader, const raft::Membership& to) { OnMembership(leader, to); });
+  cluster_.checker().SetInstallHook([this](GroupId group) { OnInstalled(group); });
 }
 
 // ---- the course of it ----
@@ -128,11 +129,41 @@ void Nemesis::Lurk(const Fault& fault) {
   Later(fault, [this, &fault] { std::erase(ambushes_, &fault); });
 }
 
-/// The leader has appended a membership that may never be committed.
-void Nemesis::Spring(NodeId leader, const raft::Membership& to) {
-  if (over_ || ambushes_.empty()) return;
-  const Fault& fault = *ambushes_.front();
+/// The one that has lain in wait for longest; nullptr: none does.
+const Fault* Nemesis::TakeAmbush() {
+  if (over_ || ambushes_.empty()) return nullptr;
+  const Fault* const fault = ambushes_.front();
   ambushes_.erase(ambushes_.begin());
+  return fault;
+}
+
+/// A replica's log begins and ends with a checkpoint: before anything follows it, those that are
+/// behind it may ask it for its vote.
+void Nemesis::OnInstalled(GroupId group) {
+  if (swarm_.theme != Theme::kFallingBehind) return;
+  const std::optional<NodeId> leader = cluster_.LeaderOf(group);
+  const Fault* const fault = leader ? TakeAmbush() : nullptr;
+  if (fault == nullptr) return;
+  cluster_.world().After(0, [this, fault, leader = *leader] {
+    if (over_ || !cluster_.node(leader).IsUp()) return;
+    Note(*fault);
+    std::vector<NodeId> others = cluster_.ids();
+    std::erase(others, leader);
+    HealBetween(others);
+    std::vector<std::pair<NodeId, NodeId>> links;
+    for (const NodeId other : others) {
+      links.emplace_back(leader, other);
+      links.emplace_back(other, leader);
+    }
+    CutFor(links, *fault);
+  });
+}
+
+/// The leader has appended a membership that may never be committed.
+void Nemesis::OnMembership(NodeId leader, const raft::Membership& to) {
+  const Fault* const taken = TakeAmbush();
+  if (taken == nullptr) return;
+  const Fault& fault = *taken;
   Random random(fault.random);
   uint64_t way = random.Below(4);
   // Who learns may catch up with a leader that has lost all who vote.
@@ -209,6 +240,15 @@ void Nemesis::CutFor(const std::vector<std::pair<NodeId, NodeId>>& links, const 
       if (--cuts_[link] == 0) cluster_.network().Heal(link.first, link.second);
     }
   });
+}
+
+/// Whatever still cuts them, and ends later.
+void Nemesis::HealBetween(const std::vector<NodeId>& nodes) {
+  for (const NodeId from : nodes) {
+    for (const NodeId to : nodes) {
+      if (from != to) cluster_.network().Heal(from, to);
+    }
+  }
 }
 
 /// Which links a partition of this kind cuts.

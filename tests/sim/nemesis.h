@@ -66,7 +66,10 @@ class Nemesis {
   /// May one more node lose what it had synced?
   bool MayDamage(NodeId node) const;
   void Lurk(const Fault& fault);
-  void Spring(NodeId leader, const raft::Membership& to);
+  const Fault* TakeAmbush();
+  void OnMembership(NodeId leader, const raft::Membership& to);
+  void OnInstalled(GroupId group);
+  void HealBetween(const std::vector<NodeId>& nodes);
   /// Undoes `fault` after its time, unless all was healed before.
   void Later(const Fault& fault, std::function<void()> undo);
   void StartLater(const Fault& fault, NodeId node);

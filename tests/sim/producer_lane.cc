@@ -16,6 +16,7 @@ using server::ProduceResult;
 
 constexpr int64_t kRetryUs = 100'000;
 constexpr int64_t kIdentityPatienceUs = 5'000'000;
+constexpr int64_t kEpochs = 1 << 16;
 constexpr size_t kCrowd = 1'000;  // more producers than that has no run
 
 bool IsSurelyNotDone(ErrorCode code) {
@@ -75,7 +76,10 @@ void ProducerLane::MakeBatch() {
   batch.number = next_number_++;
   batch.deadline_us = context_.world.now_us() + context_.swarm.patience_us;
   storage::BatchBuilder builder;
-  if (identity_) builder.SetProducer(identity_->producer_id, identity_->epoch, batch.sequence);
+  if (identity_) {
+    batch.producer = (identity_->producer_id + 1) * kEpochs + identity_->epoch;
+    builder.SetProducer(identity_->producer_id, identity_->epoch, batch.sequence);
+  }
   const uint64_t records = 1 + random_.Below(static_cast<uint64_t>(context_.swarm.max_records));
   for (uint64_t i = 0; i < records; ++i) {
     batch.values.push_back(context_.recorder.NewValue());
@@ -98,6 +102,7 @@ history::Operation ProducerLane::OperationOf(const Batch& batch, Type type) cons
   operation.process = batch.process;
   operation.type = type;
   operation.function = Function::kSend;
+  operation.producer = batch.producer;
   for (const history::Value value : batch.values) {
     operation.sends.push_back({context_.recorder.KeyOf(options_.where), value, std::nullopt});
   }
@@ -175,6 +180,13 @@ void ProducerLane::OnAcknowledged(Batch& batch, NodeId asked, const ProduceResul
     if (!batch.unknown) {
       context_.judge.Fail("producer", "a batch that was sent once was called a duplicate");
     }
+  }
+  const int64_t end = result.base_offset + static_cast<int64_t>(batch.values.size());
+  if (end > context_.committed_end(options_.where)) {
+    context_.judge.Fail("ack-before-commit",
+                        options_.where.topic + "/" + std::to_string(options_.where.partition) +
+                            ": records up to offset " + std::to_string(end) +
+                            " are acknowledged, and no quorum has synced them");
   }
   history::Operation operation = OperationOf(batch, Type::kOk);
   int64_t offset = result.base_offset;

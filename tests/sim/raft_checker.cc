@@ -180,6 +180,7 @@ void RaftChecker::FoldGhost(GroupId group, SimNode& holder) {
                std::to_string(ghost.end));
     }
     if (entry.type == raft::EntryType::kRecords) ghost.end = entry.base_offset + entry.record_count;
+    ghost.ends.push_back(ghost.end);
     ghost.fold->Apply(entry);
     ghost.states[index] = StateHash(*ghost.fold);
   }

@@ -71,6 +71,10 @@ class RaftChecker final : public SimNode::Observer {
   using OnChange = std::function<void(NodeId leader, const raft::Membership& to)>;
   void SetMembershipHook(OnChange hook) { on_membership_ = std::move(hook); }
 
+  /// Called when a replica has installed a checkpoint of its leader's. From within a turn.
+  using OnInstalled = std::function<void(GroupId group)>;
+  void SetInstallHook(OnInstalled hook) { on_installed_ = std::move(hook); }
+
   /// Called with each command that the shards of consumer groups hold for committed, in the order
   /// of each one's log. Before the first node starts.
   using OnGroupCommand = std::function<void(const server::groups::Command&)>;
@@ -99,6 +103,7 @@ class RaftChecker final : public SimNode::Observer {
     std::unique_ptr<server::StateMachine> fold;        // of the ghost's log
     raft::Index folded = 0;
     int64_t end = 0;                                 // the offset after the last record
+    std::vector<int64_t> ends;                       // [i] is that after entry i + 1
     std::map<raft::Term, raft::Index> committed_in;  // up to where each term's leader committed
     std::pair<NodeId, raft::Term> asked_to_lead;     // by a leader of that term
     std::map<std::pair<raft::Term, NodeId>, raft::Position> campaigns;  // the candidate's last
@@ -192,6 +197,8 @@ class RaftChecker final : public SimNode::Observer {
   void Observe(Watched& watched, GroupId group);
   void CheckMembershipInForce(const Watched& watched, GroupId group, const Replica& replica,
                               const raft::RaftStatus& status);
+  void CheckEndOffset(const Watched& watched, GroupId group, const raft::RaftStatus& status,
+                      int64_t end);
   void CheckMatches(const Watched& watched, GroupId group, const raft::RaftStatus& status);
   void OnRole(Watched& watched, GroupId group, Replica& replica, const raft::RaftStatus& status);
   void CountKeptSuffix(const Replica& replica, const raft::RaftStatus& status);
@@ -207,6 +214,7 @@ class RaftChecker final : public SimNode::Observer {
   Reached& reached_;
   const size_t max_producers_;
   OnChange on_membership_;
+  OnInstalled on_installed_;
   OnGroupCommand on_group_command_;
   /// What group 0's log folds into.
   server::ClusterImagePtr decided_ = std::make_shared<const server::ClusterImage>();

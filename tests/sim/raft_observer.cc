@@ -50,8 +50,10 @@ void RaftChecker::Observe(Watched& watched, GroupId group) {
   replica.damage_found = counters.damage_found;
   const raft::RaftStatus status = real->status();
   if (counters.checkpoints_installed != replica.installed) {
-    if (counters.checkpoints_installed > replica.installed) CountKeptSuffix(replica, status);
+    const bool installed = counters.checkpoints_installed > replica.installed;
     replica.installed = counters.checkpoints_installed;
+    if (installed) CountKeptSuffix(replica, status);
+    if (installed && on_installed_) on_installed_(group);
   }
   if (counters.checkpoints_written > replica.checkpoints && replica.refilling && status.refilling) {
     Fail("checkpoint", watched.node->id(), group, "wrote a checkpoint while it was refilled");
@@ -63,6 +65,7 @@ void RaftChecker::Observe(Watched& watched, GroupId group) {
   }
   if (status.membership != replica.membership) OnMembership(watched, group, replica, status);
   CheckMembershipInForce(watched, group, replica, status);
+  CheckEndOffset(watched, group, status, real->log_end_offset());
   if (status.role == raft::Role::kLeader) CheckMatches(watched, group, status);
   replica.appended = status.last.index;
   if (status.commit != replica.commit || status.durable != replica.durable) {
@@ -97,6 +100,18 @@ void RaftChecker::CheckMembershipInForce(const Watched& watched, GroupId group,
          "goes by the membership of entry " + std::to_string(index) + ", and knows that that of " +
              std::to_string(newest) + " is committed");
   }
+}
+
+/// Where its log ends with a committed entry, that tells where the next record belongs.
+void RaftChecker::CheckEndOffset(const Watched& watched, GroupId group,
+                                 const raft::RaftStatus& status, int64_t end) {
+  const Ghost& ghost = GhostOf(group);
+  const raft::Index last = status.last.index;
+  if (last == 0 || last > ghost.ends.size() || ghost.log[last - 1].term != status.last.term) return;
+  if (end == ghost.ends[last - 1]) return;
+  Fail("offsets", watched.node->id(), group,
+       "would give offset " + std::to_string(end) + " after entry " + std::to_string(last) +
+           ", and the next record's is " + std::to_string(ghost.ends[last - 1]));
 }
 
 /// Of a disk that lost rows the leader knows nothing until it is told; then it must know. What

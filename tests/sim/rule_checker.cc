@@ -22,6 +22,11 @@ bool HearsQuorum(const raft::RaftStatus& status, NodeId self) {
   });
 }
 
+/// Whether a log that ends at `a` is newer than one that ends at `b`.
+bool Later(const raft::Position& a, const raft::Position& b) {
+  return std::pair(a.term, a.index) > std::pair(b.term, b.index);
+}
+
 std::string Name(NodeId node) { return "node " + std::to_string(node.value()); }
 
 }  // namespace
@@ -35,7 +40,11 @@ void RuleChecker::OnSend(SimNode& node, GroupId group, const raft::Message& mess
   if (std::holds_alternative<raft::VoteReply>(message.body)) {
     OnVoteReply(node, group, message);
   } else if (const auto* request = std::get_if<raft::VoteRequest>(&message.body)) {
-    if (request->pre_vote) return;
+    if (request->pre_vote) {
+      raft::Position& last = pre_campaigns_[{group, node.id(), message.term}];
+      last = Later(last, request->last) ? last : request->last;
+      return;
+    }
     OnVote(node, group, message.term, node.id());
     if (request->transfer && !asked_to_lead_.contains({group, node.id()})) {
       Fail("pre-vote", node, group, "campaigns as if its leader had asked for that");
@@ -65,12 +74,29 @@ void RuleChecker::OnVoteReply(SimNode& node, GroupId group, const raft::Message&
     return OnVote(node, group, message.term, message.to);
   }
   pre_votes_.insert({group, message.to, message.term});
+  server::Replica* const replica = node.IsUp() ? node.FindReplica(group) : nullptr;
+  if (replica != nullptr) OnPreVote(node, group, message, replica->status());
+}
+
+void RuleChecker::OnPreVote(const SimNode& node, GroupId group, const raft::Message& message,
+                            const raft::RaftStatus& status) {
+  const auto seen = seen_.find({node.id(), group});
+  const auto asked = pre_campaigns_.find({group, message.to, message.term});
+  if (seen != seen_.end() && asked != pre_campaigns_.end() && !status.refilling) {
+    // It granted it in this turn, in which its log may have changed, too.
+    const raft::Position& mine =
+        Later(seen->second.last, status.last) ? status.last : seen->second.last;
+    if (Later(mine, asked->second)) {
+      Fail("pre-vote-for-an-older-log", node, group,
+           "gave it to " + Name(message.to) + ", whose log ends at entry " +
+               std::to_string(asked->second.index) + " of term " +
+               std::to_string(asked->second.term) + ", and holds " + std::to_string(mine.index) +
+               " of term " + std::to_string(mine.term));
+    }
+  }
   // Since an earlier turn: what it said before it was elected may leave only now.
   const auto led = leading_.find({node.id(), group});
-  if (led == leading_.end() || !node.IsUp()) return;
-  server::Replica* const replica = node.FindReplica(group);
-  if (replica == nullptr) return;
-  const raft::RaftStatus status = replica->status();
+  if (led == leading_.end()) return;
   if (status.role == raft::Role::kLeader && status.term == led->second.term) {
     Fail("stickiness", node, group, "leads, and gave its vote to " + Name(message.to));
   }
@@ -117,9 +143,12 @@ void RuleChecker::AfterTurn(SimNode& node, const std::vector<GroupId>& groups) {
     if (replica == nullptr) {
       leading_.erase(key);
       states_.erase(key);
+      seen_.erase(key);
       continue;
     }
     const raft::RaftStatus status = replica->status();
+    CheckVoteBesideALeader(node, group, status);
+    seen_[key] = {status.term, status.vote, status.leader, status.last};
     const auto [place, is_new] = states_.try_emplace(key);
     raft::Index& state = place->second;
     if (is_new && status.last.index == 0 && status.membership.membership.IsEmpty()) {
@@ -138,6 +167,19 @@ void RuleChecker::AfterTurn(SimNode& node, const std::vector<GroupId>& groups) {
     }
     LookAtFollower(node, group, status);
   }
+}
+
+/// It knew of the leader before this turn, and does after it.
+void RuleChecker::CheckVoteBesideALeader(const SimNode& node, GroupId group,
+                                         const raft::RaftStatus& status) {
+  const auto found = seen_.find({node.id(), group});
+  if (found == seen_.end() || !status.vote || *status.vote == node.id()) return;
+  const Seen& seen = found->second;
+  const bool follows_on = status.leader && seen.leader == status.leader && seen.term == status.term;
+  if (!follows_on || seen.vote == status.vote || *status.vote == *status.leader) return;
+  Fail("vote-in-a-led-term", node, group,
+       "votes for " + Name(*status.vote) + " in term " + std::to_string(status.term) +
+           ", in which it follows " + Name(*status.leader));
 }
 
 /// Where its leader leads no more it finds that out by itself: it follows nobody on and on.
@@ -236,6 +278,7 @@ void RuleChecker::OnEnding(SimNode& node) {
   std::erase_if(leading_, is_its);
   std::erase_if(following_, is_its);
   std::erase_if(states_, is_its);
+  std::erase_if(seen_, is_its);
 }
 
 }  // namespace jangada::sim

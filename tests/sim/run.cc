@@ -12,9 +12,9 @@
 #include "tests/sim/choice.h"
 #include "tests/sim/clients.h"
 #include "tests/sim/cluster.h"
-#include "tests/sim/end_prober.h"
 #include "tests/sim/group_member.h"
 #include "tests/sim/group_watch.h"
+#include "tests/sim/leader_prober.h"
 #include "tests/sim/metadata_client.h"
 #include "tests/sim/nemesis.h"
 #include "tests/sim/recorder.h"
@@ -26,6 +26,8 @@ constexpr int64_t kSecond = 1'000'000;
 constexpr int64_t kSetupUs = 60 * kSecond;
 /// After everything was mended: elections, restarts, refills.
 constexpr int64_t kConvergeUs = 60 * kSecond;
+/// By then whoever holds a dead connection knows that.
+constexpr int64_t kNoticeUs = 5 * kSecond;
 constexpr int64_t kReadUs = 120 * kSecond;
 constexpr int64_t kRetryUs = 200'000;
 constexpr uint64_t kAllEvents = std::numeric_limits<uint64_t>::max();
@@ -53,6 +55,11 @@ class SimRun final : public Judge {
                  swarm_,
                  [this](const server::TopicPartition& where) {
                    return cluster_.LeaderOf(GroupOf(where));
+                 },
+                 [this](const server::TopicPartition& where) {
+                   const GroupId group = GroupOf(where);
+                   return group == GroupId() ? std::numeric_limits<int64_t>::max()
+                                             : cluster_.checker().end(group);
                  }} {
     outcome_.seed = options.seed;
     cluster_.checker().SetGroupsHook(
@@ -93,6 +100,7 @@ class SimRun final : public Judge {
   bool RunFor(int64_t us, uint64_t events = kAllEvents);
   /// False: it did not come to be in time, or the run has failed.
   bool RunUntil(int64_t limit_us, const std::function<bool()>& condition);
+  bool Elect();
   bool Converge(const char* when);
   void StartGroups(uint64_t* number);
   bool SettleGroups();
@@ -120,7 +128,7 @@ class SimRun final : public Judge {
   std::vector<std::unique_ptr<Consumer>> consumers_;
   std::vector<std::unique_ptr<MetadataClient>> metadata_clients_;
   std::vector<std::unique_ptr<GroupMember>> members_;
-  std::optional<EndProber> prober_;
+  std::optional<LeaderProber> prober_;
 };
 
 bool SimRun::RunFor(int64_t us, uint64_t events) {
@@ -250,6 +258,31 @@ std::set<NodeId> SimRun::ChooseDead() {
   return dead;
 }
 
+/// Once the last disk moves again, and dead connections can be known to be dead, ten election
+/// timeouts bring every group a leader.
+bool SimRun::Elect() {
+  const auto hangs = [this](NodeId id) { return cluster_.node(id).IsDiskHung(); };
+  const auto led = [this](GroupId group) { return cluster_.LeaderOf(group).has_value(); };
+  const auto ids = cluster_.ids();
+  if (!RunUntil(kConvergeUs, [&] { return std::none_of(ids.begin(), ids.end(), hangs); })) {
+    return false;
+  }
+  const int64_t limit_us = kNoticeUs + 10 * swarm_.config.raft.election_timeout_ms * 1000;
+  GroupId waiting;
+  const bool all = RunUntil(limit_us, [&] {
+    if (!led(waiting = kControllerGroup)) return false;
+    for (const auto& [group, place] : cluster_.Image()->groups) {
+      if (!led(waiting = group)) return false;
+    }
+    return true;
+  });
+  if (!all) {
+    Fail("liveness", "group " + std::to_string(waiting.value()) +
+                         " has no leader within ten election timeouts of the mending");
+  }
+  return all;
+}
+
 bool SimRun::Converge(const char* when) {
   std::string why;
   const bool converged = RunUntil(kConvergeUs, [&] {
@@ -267,6 +300,7 @@ bool SimRun::Liveness() {
   nemesis_.HealAllBut(dead);
   spdlog::warn("==== all is mended; {} nodes stay dead", dead.size());
   for (const auto& member : members_) member->Settle();
+  if (!Elect()) return false;
   // Clients go on for a while: everything must be served again.
   const auto acknowledged_by_all = [this](const std::vector<uint64_t>& before) {
     for (size_t i = 0; i < lanes_.size(); ++i) {

@@ -100,8 +100,8 @@ std::set<FaultKind> FaultsOf(Theme theme) {
   using Kind = FaultKind;
   switch (theme) {
     case Theme::kFallingBehind:
-      return {Kind::kIsolate,  Kind::kOneWay,   Kind::kPause,
-              Kind::kSlowDisk, Kind::kTransfer, Kind::kTrim};
+      return {Kind::kIsolate,  Kind::kOneWay, Kind::kPause, Kind::kSlowDisk,
+              Kind::kTransfer, Kind::kTrim,   Kind::kAmbush};
     case Theme::kElections:
       return {Kind::kIsolate,  Kind::kSplit,    Kind::kOneWay,  Kind::kPause,
               Kind::kSlowLink, Kind::kSlowDisk, Kind::kTransfer};
@@ -145,6 +145,13 @@ void ChooseTheme(Random random, Swarm* swarm) {
   for (TopicPlan& topic : swarm->topics) {
     if (random.Chance(2, 3)) topic.configs["retention.bytes"] = "500";
   }
+  // Five, so that one replica can be further behind than another that has just got a checkpoint.
+  if (!random.Chance(1, 2)) return;
+  swarm->nodes = 5;
+  while (swarm->drift_ppm.size() < 5) {
+    swarm->drift_ppm.push_back(static_cast<int64_t>(random.Below(200)) - 100);
+  }
+  for (TopicPlan& topic : swarm->topics) topic.replicas = 5;
 }
 
 void ChooseFaults(Random& random, Swarm* swarm) {
