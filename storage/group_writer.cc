@@ -125,7 +125,10 @@ Result<Stretch> GroupWriter::OpenStretchBefore(raft::Index index) const {
     open.Add(entry, MaxTimestampMs(entry));
     return true;
   };
+  // Its first entries may be gone with the log's beginning; its row is found by the first of all.
+  const int64_t base_offset = open.base_offset;
   TRY_ASSIGN(const auto suspect, reader.Visit(id_, *log_->View(), {open.first, index - 1}, add));
+  open.base_offset = base_offset;
   if (suspect) {
     return Error{ErrorCode::kDataCorrupt, "entry " + std::to_string(*suspect) + " is damaged"};
   }

@@ -105,6 +105,7 @@ void RaftChecker::CheckMembershipInForce(const Watched& watched, GroupId group,
 /// Where its log ends with a committed entry, that tells where the next record belongs.
 void RaftChecker::CheckEndOffset(const Watched& watched, GroupId group,
                                  const raft::RaftStatus& status, int64_t end) {
+  if (watched.node->IsStopping()) return;  // its core may hear what is not written any more
   const Ghost& ghost = GhostOf(group);
   const raft::Index last = status.last.index;
   if (last == 0 || last > ghost.ends.size() || ghost.log[last - 1].term != status.last.term) return;

@@ -232,6 +232,22 @@ TYPED_TEST(LogStoreContract, AnInstalledCheckpointKeepsTheSuffixWhenTold) {
   EXPECT_EQ(this->call().Read(kGroup, {7, 9})->size(), 3U);
 }
 
+TYPED_TEST(LogStoreContract, ATruncationWhereTheLogBeganToBeTrimmedLeavesNoTraceAfterARestart) {
+  // Enough for a stretch of the sparse index that is closed; its first entries go.
+  ASSERT_TRUE(this->call().Append(kGroup, MakeEntries(1, 40, 1, 0, 1, 2000)).ok());
+  GroupWrite write{kGroup};
+  write.install = GroupWrite::Install{CheckpointAt({10, 1}, 10), true};
+  ASSERT_TRUE(this->call().Persist(std::move(write)).ok());
+  ASSERT_TRUE(this->call().Append(kGroup, MakeEntries(20, 21, 2, 19, 3, 2000)).ok());
+  this->Restart();
+  const GroupState state = this->LoadOne();
+  EXPECT_EQ(state.first_index, 11U);
+  EXPECT_EQ(state.last, (raft::Position{21, 2}));
+  EXPECT_EQ(state.end_offset, 25);
+  EXPECT_EQ(this->call().ReadOffset(kGroup, 12, kFarLast)->front().index, 13U);
+  EXPECT_EQ(this->call().ReadOffset(kGroup, 24, kFarLast)->front().index, 21U);
+}
+
 TYPED_TEST(LogStoreContract, FindsTheEntryThatHoldsAnOffset) {
   std::vector<raft::Entry> entries{MakeNoop(1, 1, 0)};
   for (raft::Entry& entry : MakeEntries(2, 60, 1, 0, 3, 2000)) entries.push_back(std::move(entry));
