@@ -53,11 +53,11 @@ inline constexpr size_t kMaxKafkaConnectionBytes = 64 << 20;
 /// Requests that one node holds for all connections. Beyond, none is read until some are answered.
 inline constexpr size_t kMaxKafkaRequestBytesInFlight = 256 << 20;
 static_assert(kMaxKafkaRequestBytesInFlight >= 4 * kMaxKafkaConnectionBytes, "a few must fit");
-/// The clients of one address may begin requests up to one part in so many of that, and finish what
-/// they began up to twice as much: others find room in any case.
-inline constexpr size_t kKafkaAddressesThatFillANode = 4;
-/// Where there is no room for others' requests, who stops in the middle of one for so long is
-/// disconnected.
+/// The clients of one address begin requests up to one part in so many of that, and finish what they
+/// began up to twice as much: four addresses at least must join to leave no room for others.
+inline constexpr size_t kKafkaAddressShare = 8;
+/// Where there is no room for requests, who stops in the middle of one for so long, or waits there
+/// for room, is disconnected.
 inline constexpr int64_t kKafkaStalledUs = 5'000'000;
 /// Stored bytes in one Fetch response, and in those of all connections. Beyond, each gets
 /// kMinFetchBytes (or one batch) at a time.

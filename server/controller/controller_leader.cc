@@ -47,6 +47,13 @@ record::Body SameAgain(const std::string& name, const Uuid& id) {
   return body;
 }
 
+size_t NewPartitionsOf(const record::Body& body) {
+  if (const auto* create = std::get_if<record::CreateTopic>(&body))
+    return create->assignment.size();
+  if (const auto* add = std::get_if<record::AddPartitions>(&body)) return add->assignment.size();
+  return 0;
+}
+
 }  // namespace
 
 ControllerLeader::ControllerLeader(const Controller::Options& options,
@@ -103,7 +110,11 @@ void ControllerLeader::Handle(const request::Request& request, bool confirmed, A
     if (body.ok()) answer.version = image().version;
     return done(std::move(answer));
   }
-  Propose(*std::move(body), [this, done = std::move(done)](Result<int64_t> outcome) mutable {
+  const size_t partitions = NewPartitionsOf(*body);
+  state_->partitions_under_way += partitions;
+  Propose(*std::move(body), [this, state = state_, partitions,
+                             done = std::move(done)](Result<int64_t> outcome) mutable {
+    state->partitions_under_way -= partitions;
     if (!outcome.ok()) return done(request::Refusal(outcome.error()));
     request::Answer answer;
     answer.value = *outcome;
@@ -114,7 +125,7 @@ void ControllerLeader::Handle(const request::Request& request, bool confirmed, A
 
 /// Whether the cluster bears so many partitions more.
 Status ControllerLeader::CheckRoomFor(size_t partitions) const {
-  const size_t present = image().groups.size();
+  const size_t present = image().groups.size() + state_->partitions_under_way;
   if (present + partitions <= kMaxPartitionsOfCluster) return {};
   return Invalid("a cluster can have at most " + std::to_string(kMaxPartitionsOfCluster) +
                  " partitions; this one has " + std::to_string(present) +
@@ -228,6 +239,12 @@ Result<record::Body> ControllerLeader::Plan(const request::CreatePartitions& req
                      " replicas of each partition: name as many nodes");
     }
     TRY(CheckReplicas(image(), replicas));
+    const auto lives = [this](NodeId node) {
+      return context_.liveness.IsLive(node, context_.executor.NowUs());
+    };
+    if (std::none_of(replicas.begin(), replicas.end(), lives)) {
+      return Invalid("none of the nodes that are named for a new partition is up: start one");
+    }
   }
   body.assignment = request.assignment;
   return record::Body(std::move(body));

@@ -37,6 +37,7 @@ class ControllerLeader {
     bool chore_under_way = false;
     bool chore_failed = false;
     bool seat_under_way = false;
+    size_t partitions_under_way = 0;  // proposed and not applied
   };
 
   Status CheckRoomFor(size_t partitions) const;

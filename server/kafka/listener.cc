@@ -2,6 +2,7 @@
 
 #include <spdlog/spdlog.h>
 
+#include <algorithm>
 #include <boost/asio/as_tuple.hpp>
 #include <boost/asio/co_spawn.hpp>
 #include <boost/asio/ip/tcp.hpp>
@@ -49,7 +50,9 @@ struct Listener::Impl {
   bool AwaitNobody(int64_t grace_us);
 
   const ListenerOptions options;
-  MemoryBudget request_bytes{options.max_request_bytes_in_flight};
+  MemoryBudget request_bytes{
+      options.max_request_bytes_in_flight,
+      std::max(options.max_request_bytes_in_flight, options.max_request_bytes)};
   std::vector<std::unique_ptr<SessionGroup>> groups;
   bool started = false;
   bool stopped = false;
@@ -124,8 +127,9 @@ std::shared_ptr<MemoryBudget> Listener::Impl::Enter(const std::string& address) 
   Address& there = by_address[address];
   ++there.connections;
   if (there.request_bytes == nullptr) {
+    const size_t limit = options.max_request_bytes_in_flight / kKafkaAddressShare;
     there.request_bytes = std::make_shared<MemoryBudget>(
-        options.max_request_bytes_in_flight / kKafkaAddressesThatFillANode, &request_bytes);
+        limit, std::max(limit, options.max_request_bytes), &request_bytes);
   }
   return there.request_bytes;
 }

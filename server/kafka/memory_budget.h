@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <cstddef>
+#include <iterator>
 #include <mutex>
 #include <utility>
 #include <vector>
@@ -15,9 +16,10 @@ namespace jangada::server::kafka {
 
 class MemoryBudget {
  public:
-  /// `whole` (optional): what this is a part of; it outlives this.
-  explicit MemoryBudget(size_t limit, MemoryBudget* whole = nullptr)
-      : limit_(limit), whole_(whole) {}
+  /// `slack`: how far above the limit those go who have begun something that helps nobody until it
+  /// is finished. `whole` (optional): what this is a part of; it outlives this.
+  explicit MemoryBudget(size_t limit, size_t slack = 0, MemoryBudget* whole = nullptr)
+      : limit_(limit), slack_(slack), whole_(whole) {}
 
   /// Takes in any case: what is held already can only be counted.
   void Take(size_t bytes) {
@@ -42,42 +44,26 @@ class MemoryBudget {
       const std::lock_guard lock(mutex_);
       CHECK_LE(bytes, used_);
       used_ -= bytes;
-      if (used_ < limit_) woken = std::exchange(waiting_, {});
+      if (used_ < limit_ + slack_) woken = std::exchange(begun_, {});
+      if (used_ < limit_) std::move(waiting_.begin(), waiting_.end(), std::back_inserter(woken));
+      if (used_ < limit_) waiting_.clear();
     }
     if (whole_ != nullptr) whole_->Return(bytes);
     for (Callback<>& task : woken) task();
   }
 
-  /// Whether less than the limit is used, here and in the whole. `half`: who holds a part of
-  /// something that helps nobody until it is whole (nullptr: nobody): up to twice the limits all of
-  /// them go on, beyond that one at a time, until it calls Finished. If there is no room, `wake` is
-  /// called, on an unspecified thread, when there may be some again.
-  bool HasRoom(const void* half, Callback<> wake) {
+  /// Whether less than the limit is used, here and in the whole; for who `has_begun`, less than the
+  /// limit and the slack. If not, `wake` is called, on an unspecified thread, when there may be
+  /// room again.
+  bool HasRoom(bool has_begun, Callback<> wake) {
     {
       const std::lock_guard lock(mutex_);
-      const bool is_finisher = half != nullptr && (finisher_ == nullptr || finisher_ == half);
-      if (used_ >= (half == nullptr ? limit_ : 2 * limit_)) {
-        if (!is_finisher) {
-          waiting_.push_back(std::move(wake));
-          return false;
-        }
-        finisher_ = half;
+      if (used_ >= (has_begun ? limit_ + slack_ : limit_)) {
+        (has_begun ? begun_ : waiting_).push_back(std::move(wake));
+        return false;
       }
     }
-    return whole_ == nullptr || whole_->HasRoom(half, std::move(wake));
-  }
-  /// What `half` held a part of is whole, or gone.
-  void Finished(const void* half) {
-    std::vector<Callback<>> woken;
-    {
-      const std::lock_guard lock(mutex_);
-      if (finisher_ == half) {
-        finisher_ = nullptr;
-        woken = std::exchange(waiting_, {});
-      }
-    }
-    if (whole_ != nullptr) whole_->Finished(half);
-    for (Callback<>& task : woken) task();
+    return whole_ == nullptr || whole_->HasRoom(has_begun, std::move(wake));
   }
 
   bool full() const {
@@ -94,11 +80,12 @@ class MemoryBudget {
 
  private:
   const size_t limit_;
+  const size_t slack_;
   MemoryBudget* const whole_;
   mutable std::mutex mutex_;
   size_t used_ = 0;                  // guarded by mutex_
-  const void* finisher_ = nullptr;   // guarded by mutex_
-  std::vector<Callback<>> waiting_;  // guarded by mutex_
+  std::vector<Callback<>> waiting_;  // guarded by mutex_; to begin
+  std::vector<Callback<>> begun_;    // guarded by mutex_
 };
 
 /// A part of a budget that is given back when this goes.

@@ -81,12 +81,6 @@ void Session::Close(const std::string& why) {
   writer_wake_.cancel();
   slots_.clear();
   frame_share_ = {};
-  Finished();
-}
-
-/// It holds no half request any more: the others' turn.
-void Session::Finished() {
-  if (std::exchange(finishing_, false)) request_bytes_->Finished(this);
 }
 
 void Session::Drain() {
@@ -98,23 +92,20 @@ void Session::Drain() {
 }
 
 void Session::Sweep(int64_t now_us) {
-  if (writing_) {
-    if (now_us - active_us_ > group_.options().slow_peer_us) Close("the peer takes no replies");
-    return;
+  const ListenerOptions& options = group_.options();
+  if (writing_ && now_us - wrote_us_ > options.slow_peer_us) {
+    return Close("the peer takes no replies");
   }
   if (cutter_.in_frame()) {
-    const int64_t allowed_us =
-        group_.options().slow_peer_us +
-        static_cast<int64_t>(cutter_.frame_bytes()) * 1'000'000 / kKafkaSlowestBytesPerSecond;
+    const int64_t allowed_us = options.slow_peer_us + static_cast<int64_t>(cutter_.frame_bytes()) *
+                                                          1'000'000 / kKafkaSlowestBytesPerSecond;
     if (now_us - frame_since_us_ > allowed_us) return Close("a request came too slowly");
-    const bool stalled =
-        silent_since_us_ >= 0 && now_us - silent_since_us_ > group_.options().stalled_us;
-    if (stalled && request_bytes_->full()) {
-      Refuse("it stopped in the middle of a request, and there was no room for others'");
+    if (now_us - still_since_us_ > options.stalled_us && request_bytes_->full()) {
+      Refuse("it stopped in the middle of a request, and there was no room for others");
     }
     return;
   }
-  if (slots_.empty() && now_us - active_us_ > group_.options().idle_timeout_us) Close("idle");
+  if (!writing_ && slots_.empty() && now_us - active_us_ > options.idle_timeout_us) Close("idle");
 }
 
 // ---- reading ----
@@ -126,9 +117,7 @@ asio::awaitable<void> Session::ReadLoop() {
       continue;
     }
     // No memory is held for a connection that says nothing: first it becomes readable.
-    silent_since_us_ = group_.NowUs();
     const auto [error] = co_await socket_.async_wait(asio::ip::tcp::socket::wait_read, kAwait);
-    silent_since_us_ = -1;
     if (error) Close("the connection failed: " + error.message());
     if (!closed_ && !draining_) ReadAvailable();
   }
@@ -150,13 +139,13 @@ void Session::ReadAvailable() {
     if (error == asio::error::eof) return Close("the peer ended it");
     if (error) return Close("the connection failed: " + error.message());
     OnBytes(bytes, std::min(bytes, straight));
-    if (bytes < asio::buffer_size(buffers) || MustPause()) return;
+    if (closed_ || bytes < asio::buffer_size(buffers) || MustPause()) return;
   }
 }
 
 /// The first `straight` bytes lie in the frame under way already, the rest in the scratch buffer.
 void Session::OnBytes(size_t bytes, size_t straight) {
-  active_us_ = group_.NowUs();
+  active_us_ = still_since_us_ = group_.NowUs();
   if (!cutter_.in_frame()) frame_since_us_ = active_us_;
   if (straight > 0) cutter_.OnFilled(straight);
   cutter_.Append({group_.scratch().data(), bytes - straight});
@@ -165,7 +154,6 @@ void Session::OnBytes(size_t bytes, size_t straight) {
     OnFrame(*std::move(frame));
   }
   if (cutter_.failure()) return Refuse(*cutter_.failure());
-  if (!cutter_.in_frame()) Finished();
   if (cutter_.held_bytes() != frame_share_.bytes()) {
     frame_share_ = {};
     request_bytes_->Take(cutter_.held_bytes());
@@ -198,9 +186,8 @@ bool Session::MustPause() {
   if (slots_.size() >= kMaxKafkaRequestsInFlight || bytes_ >= kMaxKafkaConnectionBytes) return true;
   if (waiting_for_room_) return true;
   // Whoever is in the middle of a frame may finish it.
-  finishing_ = cutter_.in_frame();
   waiting_for_room_ = !request_bytes_->HasRoom(
-      finishing_ ? this : nullptr, [mailbox = group_.mailbox(), self = weak_from_this()] {
+      cutter_.in_frame(), [mailbox = group_.mailbox(), self = weak_from_this()] {
         mailbox->Post([self] {
           const auto session = self.lock();
           if (session == nullptr) return;
@@ -258,10 +245,10 @@ asio::awaitable<bool> Session::Write(const std::vector<Slot>& slots) {
     for (const Bytes& piece : slot.reply->frame) buffers.emplace_back(piece.data(), piece.size());
   }
   if (buffers.empty()) co_return true;
-  active_us_ = group_.NowUs();
+  active_us_ = wrote_us_ = group_.NowUs();
   writing_ = true;
   const auto on_progress = [this](const error_code& error, size_t) -> size_t {
-    active_us_ = group_.NowUs();
+    active_us_ = wrote_us_ = group_.NowUs();
     return error ? 0 : kWriteBytes;
   };
   const auto [error, bytes] = co_await asio::async_write(socket_, buffers, on_progress, kAwait);

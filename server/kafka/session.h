@@ -56,7 +56,6 @@ class Session : public std::enable_shared_from_this<Session> {
   void OnBytes(size_t bytes, size_t straight);
   void OnFrame(Bytes frame);
   void OnReply(uint64_t slot, Reply reply);
-  void Finished();
   bool MustPause();
   std::vector<Slot> TakeReady();
 
@@ -81,10 +80,10 @@ class Session : public std::enable_shared_from_this<Session> {
   bool draining_ = false;
   bool writing_ = false;
   bool waiting_for_room_ = false;
-  bool finishing_ = false;        // it asked for room in the middle of a frame
-  int64_t silent_since_us_ = -1;  // nothing to read, although it would be read; -1: not so
-  int64_t active_us_ = 0;         // the last time that anything was read or written
-  int64_t frame_since_us_ = 0;    // of the frame under way
+  int64_t active_us_ = 0;       // the last time that anything was read or written
+  int64_t frame_since_us_ = 0;  // of the frame under way
+  int64_t still_since_us_ = 0;  // the last time that anything was read
+  int64_t wrote_us_ = 0;        // ... or taken of a reply
 };
 
 }  // namespace jangada::server::kafka

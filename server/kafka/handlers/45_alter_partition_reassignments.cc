@@ -1,6 +1,6 @@
 // AlterPartitionReassignments, key 45, v0, on any node: each partition moves by joint consensus,
 // and the answer comes when the move is decided, not when it is done (ListPartitionReassignments).
-// A move under way is given up by another one, back to those who vote still.
+// A move under way can't be given up; it can be followed by another.
 #include <memory>
 
 #include "base/countdown.h"
@@ -26,51 +26,19 @@ void Take(const Status& moved, Answer* answer) {
   answer->error_message = moved.error().message;
 }
 
-/// Where a move began: those who vote still. Nothing if there is no move, or it is too late to turn
-/// round; `answer` says so.
-std::optional<std::vector<NodeId>> WhereItBegan(const Result<PartitionView>& view, Answer* answer) {
+/// A move is to be given up: either there is none, or it is too late for that.
+void TakeCancel(const Result<PartitionView>& view, Answer* answer) {
   if (!view.ok()) {
     answer->error_code = AdminCodeOf(view.error().code);
     answer->error_message = view.error().message;
-    return std::nullopt;
-  }
-  if (!view->reassigning) {
+  } else if (!view->reassigning) {
     answer->error_code = Code::kNoReassignmentInProgress;
     answer->error_message = "the partition is not on the move";
-    return std::nullopt;
+  } else {
+    answer->error_code = Code::kInvalidRequest;
+    answer->error_message =
+        "a move under way can't be given up; move the partition to where it should be instead";
   }
-  std::vector<NodeId> voters;
-  for (const ReplicaView& replica : view->replicas) {
-    // The leader comes first: it is to stay that.
-    if (replica.voter)
-      voters.insert(replica.node == view->leader ? voters.begin() : voters.end(), replica.node);
-  }
-  if (voters.size() == view->desired_replicas.size()) return voters;
-  answer->error_code = Code::kInvalidRequest;
-  answer->error_message =
-      "the move is about to end; move the partition to where it should be instead";
-  return std::nullopt;
-}
-
-using Work = std::shared_ptr<AlterReassignmentsWork>;
-using Left = std::shared_ptr<Countdown>;
-
-void Move(const Work& work, const Left& left, const TopicPartition& where,
-          std::vector<NodeId> replicas, Answer* answer) {
-  work->call.broker().MovePartition(where, std::move(replicas),
-                                    [work, left, answer](const Status& moved) {
-                                      Take(moved, answer);
-                                      left->Done();
-                                    });
-}
-
-void GiveUp(const Work& work, const Left& left, const TopicPartition& where, Answer* answer) {
-  work->call.broker().InspectPartition(
-      where, [work, left, where, answer](const Result<PartitionView>& view) {
-        auto replicas = WhereItBegan(view, answer);
-        if (!replicas) return left->Done();
-        Move(work, left, where, *std::move(replicas), answer);
-      });
 }
 
 }  // namespace
@@ -94,11 +62,19 @@ void HandleAlterPartitionReassignments(Call<AlterPartitionReassignmentsRequest> 
       Answer* answer = &work->response.topics[t].partitions[p];
       answer->index = asked.index;
       if (!asked.replicas) {
-        GiveUp(work, left, where, answer);
+        work->call.broker().InspectPartition(
+            where, [work, left, answer](const Result<PartitionView>& view) {
+              TakeCancel(view, answer);
+              left->Done();
+            });
         continue;
       }
       std::vector<NodeId> replicas(asked.replicas->begin(), asked.replicas->end());
-      Move(work, left, where, std::move(replicas), answer);
+      work->call.broker().MovePartition(where, std::move(replicas),
+                                        [work, left, answer](const Status& moved) {
+                                          Take(moved, answer);
+                                          left->Done();
+                                        });
     }
   }
   left->Done();

@@ -104,6 +104,21 @@ TEST_F(ControllerTest, BadCreationsAreRefusedAndChangeNothing) {
   EXPECT_TRUE(node(1).image->topics.empty());
 }
 
+TEST_F(ControllerTest, WhatIsBeingMadeCountsInTheBoundOfPartitionsToo) {
+  BootThree();
+  const auto several = static_cast<int>(kMaxPartitionsPerTopic);
+  const size_t most = kMaxPartitionsOfCluster / kMaxPartitionsPerTopic;
+  size_t refused = 0;
+  for (size_t i = 0; i < most + 3; ++i) {
+    node(1).controller->CreateTopic(Topic("t" + std::to_string(i), several, 1), [&](auto made) {
+      if (!made.ok() && made.error().code == ErrorCode::kInvalidArgument) ++refused;
+    });
+  }
+  RunForSeconds(20);
+  EXPECT_EQ(refused, 3u);
+  EXPECT_EQ(node(1).image->groups.size(), kMaxPartitionsOfCluster);
+}
+
 TEST_F(ControllerTest, AFullClusterTakesNoPartitionsMoreAndGoesOn) {
   BootThree();
   const auto several = static_cast<int>(kMaxPartitionsPerTopic);

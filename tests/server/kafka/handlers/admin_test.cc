@@ -234,25 +234,6 @@ TEST_F(KafkaAdmin, PartitionsAreMoved) {
             Code::kInvalidReplicaAssignment);
 }
 
-TEST_F(KafkaAdmin, AMoveIsGivenUpByMovingBackToThoseWhoVoteStill) {
-  const AlterPartitionReassignmentsRequest request{.topics = {{"t", {{.index = 2}}}}};
-  PartitionView view{.where = {"t", 2},
-                     .desired_replicas = {NodeId(1), NodeId(3)},
-                     .leader = NodeId(2),
-                     .from_leader = true,
-                     .reassigning = true};
-  view.replicas = {{.node = NodeId(1), .voter = true},
-                   {.node = NodeId(2), .voter = true},
-                   {.node = NodeId(3), .voter = false}};
-  broker_.SetInspected(view);
-  EXPECT_EQ(Ask(request, 0).topics.at(0).partitions.at(0).error_code, Code::kNone);
-  EXPECT_THAT(broker_.admin_calls(), ElementsAre("MovePartition t/2 2 1"));
-  view.replicas[2].voter = true;
-  broker_.SetInspected(view);
-  EXPECT_EQ(Ask(request, 0).topics.at(0).partitions.at(0).error_code, Code::kInvalidRequest)
-      << "both halves vote: it ends in a moment";
-}
-
 TEST_F(KafkaAdmin, OnlyPartitionsOnTheMoveAreListed) {
   EXPECT_THAT(Ask(ListPartitionReassignmentsRequest{}, 0).topics, IsEmpty());
   cluster_.Move({"t", 2}, {NodeId(1), NodeId(3)});
