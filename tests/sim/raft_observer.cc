@@ -207,12 +207,13 @@ void RaftChecker::OnCommit(Watched& watched, GroupId group, Replica& replica,
     ExtendGhost(group, commit, led->first, holders->second);
   }
   if (commit > ghost.log.size()) {
-    return Fail(
-        "commit-safety", node, group,
-        "holds entry " + std::to_string(commit) + " to be committed (term " +
-            std::to_string(status.term) + ", " + raft::RoleName(status.role) +
-            "), but no quorum has synced one there in the term of its leader; committed are " +
-            std::to_string(ghost.log.size()));
+    return Fail("commit-safety", node, group,
+                "holds entry " + std::to_string(commit) + " to be committed (term " +
+                    std::to_string(status.term) + ", " + raft::RoleName(status.role) +
+                    "), but no quorum of " + status.membership.membership.ToString() +
+                    " of entry " + std::to_string(status.membership.index) +
+                    " has synced one there in the term of its leader; committed are " +
+                    std::to_string(ghost.log.size()));
   }
   // Until it is synced the disk may hold what it replaces.
   const raft::Index sure = std::min(commit, status.durable);
