@@ -11,7 +11,8 @@
 #   --feature NAME   only this feature (may be given several times)
 #   --no-matrix      leave the matrix in docs/kafka-compatibility.md as it is
 #
-# The matrix is written when whole clients ran: a run of one client replaces that client's column only.
+# The matrix is written when whole clients ran: a run of one client replaces that client's column only, and a skip
+# leaves it blank. kafka-tools also writes docs/kafka-tools.md: what Kafka's own tools were asked, and what they printed.
 # Exit: 0 everything worked, 1 something did not or was skipped, 2 wrong arguments.
 # JANGADA_BIN names another folder of programs than build/release/bin.
 set -euo pipefail

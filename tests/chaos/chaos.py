@@ -20,7 +20,7 @@ import threading
 import time
 
 import faults
-from faults import ALONE, FAULTS, OVERLAPPING, may_overlap
+from faults import ALONE, FAULTS, OVERLAPPING, stands_alone
 from lab import BIN, ROOT, WORKLOADS, Lab, LabError
 from timeline import picture
 
@@ -101,9 +101,9 @@ class Schedule:
     def turn(self):
         first = self.next_word()
         words = [first]
-        overlap = [word for word in self.words if may_overlap(word, len(self.lab.nodes))]
-        others = [word for word in overlap if word != first]
-        if first not in ALONE and (first in overlap or first not in OVERLAPPING) and others and self.lab.chance.random() < OVERLAP:
+        alone = {word for word in self.words if stands_alone(word, len(self.lab.nodes))}
+        others = [word for word in self.words if word in OVERLAPPING and word not in alone and word != first]
+        if first not in alone and others and self.lab.chance.random() < OVERLAP:
             words.append(self.lab.chance.choice(others))
         threads = [threading.Thread(target=self.strike, args=(word,)) for word in words]
         for thread in threads:

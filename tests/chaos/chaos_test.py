@@ -47,9 +47,9 @@ class PartsTest(unittest.TestCase):
         self.assertEqual(chaos.parse_arguments([]).faults, list(chaos.FAULTS))
         for word in (*chaos.OVERLAPPING, *chaos.ALONE):
             self.assertIn(word, chaos.FAULTS)
-        self.assertTrue(chaos.may_overlap("membership", 5))
-        self.assertFalse(chaos.may_overlap("membership", 3), "it takes a node away")
-        self.assertFalse(chaos.may_overlap("corrupt", 5))
+        self.assertFalse(chaos.stands_alone("membership", 5))
+        self.assertTrue(chaos.stands_alone("membership", 3), "it takes a node away")
+        self.assertTrue(chaos.stands_alone("corrupt", 5))
 
     def test_both_workloads_run_unless_one_is_named(self):
         self.assertEqual(chaos.parse_arguments([]).workloads, ("grpc", "kafka"))

@@ -354,9 +354,9 @@ OVERLAPPING = ("kill", "pause", "partition", "tcp", "slow-fsync", "clock", "memb
 ALONE = ("corrupt", "empty-disk", "rolling")
 
 
-def may_overlap(word, nodes):
+def stands_alone(word, nodes):
     """Where every node has every replica a change of members takes a node away."""
-    return word in OVERLAPPING and not (word == "membership" and nodes == REPLICAS)
+    return word in ALONE or (word == "membership" and nodes == REPLICAS)
 
 
 def seeded(seed, number):
